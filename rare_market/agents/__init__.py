@@ -1,0 +1,1 @@
+"""The four kinds of trader: producers, processors, buyers and states."""

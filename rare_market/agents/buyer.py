@@ -1,0 +1,135 @@
+"""Buyers: a sector in a place that uses up one good.
+
+Use grows with the sector, responds little to price within a year, and is met from stock when the
+market does not deliver. A buyer bids urgently for what it uses and patiently for its stock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.agents.trader import Trader, expected_price_usd_per_kg
+from rare_market.book import Book
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.records import Bulletin
+from rare_market.scenario import Scenario
+
+URGENT_SHARE, NORMAL_SHARE = 0.7, 0.2
+NORMAL_FACTOR, PATIENT_FACTOR = 1.08, 1.02
+BID_STEPS = 3
+
+
+class Buyer(Trader):
+    """One sector in one place buying one good: a row of :class:`Buyers`."""
+
+
+def use_t(
+    normal_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    first_price_usd_per_kg: np.ndarray,
+    elasticity: np.ndarray,
+) -> np.ndarray:
+    r"""Use in a month: :math:`u = \bar u\,(P/P_0)^{\varepsilon}`, elasticity not positive."""
+    return normal_t * (price_usd_per_kg / first_price_usd_per_kg) ** elasticity
+
+
+def growth_index(
+    years: np.ndarray, growth_to_2030: np.ndarray, growth_after: np.ndarray
+) -> np.ndarray:
+    """Demand relative to the mean of the first year, ``[period, sector]``, growth kinked in 2030."""
+    early = np.minimum(years, 2030.5)[:, None] - years[0] - 0.5 + 0.5 / MONTHS_PER_YEAR
+    late = np.maximum(years - 2030.5, 0.0)[:, None]
+    return (1.0 + growth_to_2030) ** early * (1.0 + growth_after) ** late
+
+
+class Buyers:
+    """The cohort of buyers.
+
+    Parameters
+    ----------
+    names, place, good, buyer_class
+        ``[buyer]``; codes.
+    demand_t
+        ``[buyer]`` tonnes per month in the first year.
+    demand_index
+        ``[period, buyer]`` growth times shock.
+    elasticity
+        ``[buyer]`` of use to price within a year, not positive.
+    cover_months
+        ``[buyer]`` use each likes to hold in stock.
+    first_price_usd_per_kg
+        ``[buyer]`` price at which the first year's demand was measured.
+    extrapolation_share
+        ``[buyer]`` part of the trend each expects to go on.
+    scenario
+        responses.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: tuple[str, ...],
+        place: np.ndarray,
+        good: np.ndarray,
+        buyer_class: np.ndarray,
+        demand_t: np.ndarray,
+        demand_index: np.ndarray,
+        elasticity: np.ndarray,
+        cover_months: np.ndarray,
+        first_price_usd_per_kg: np.ndarray,
+        extrapolation_share: np.ndarray,
+        scenario: Scenario,
+    ) -> None:
+        self.rows = len(place)
+        self.name = np.array(names)
+        self.place, self.good, self.buyer_class = place, good, buyer_class
+        self.demand_t, self.demand_index = demand_t, demand_index
+        self.elasticity = elasticity * scenario.elasticity_multiplier
+        self.cover_months = cover_months
+        self.first_price_usd_per_kg = first_price_usd_per_kg
+        self.extrapolation_share = extrapolation_share
+        self.inventory_t = demand_t * cover_months
+        self.use_t = demand_t.copy()
+        self.consumed_t = demand_t.copy()
+        self.shortage_t = np.zeros(self.rows)
+        self.bought_t = np.zeros(self.rows)
+        self._scenario = scenario
+        # the book
+        self.bid_row = np.repeat(np.arange(self.rows), BID_STEPS)
+        self.bid_good, self.bid_place = good[self.bid_row], place[self.bid_row]
+        self.bid_class = buyer_class[self.bid_row]
+        self.ask_row = self.ask_good = self.ask_place = np.zeros(0, dtype=np.int64)
+
+    def post(self, period: int, book: Book, bulletin: Bulletin) -> None:
+        """Bid for this month's use and for the gap in stock."""
+        s = self._scenario
+        price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
+        expected = expected_price_usd_per_kg(
+            price, bulletin.trend_per_month[self.good, self.place], self.extrapolation_share
+        )
+        self.use_t = use_t(
+            self.demand_t * self.demand_index[period],
+            expected,
+            self.first_price_usd_per_kg,
+            self.elasticity,
+        )
+        gap_t = self.use_t * self.cover_months - self.inventory_t
+        want_t = np.maximum(self.use_t + gap_t / s.stock_adjust_months, 0.0)
+        amount = np.empty((self.rows, BID_STEPS))
+        amount[:, 0] = URGENT_SHARE * want_t
+        amount[:, 1] = NORMAL_SHARE * want_t
+        amount[:, 2] = (1.0 - URGENT_SHARE - NORMAL_SHARE) * want_t
+        limit = np.empty((self.rows, BID_STEPS))
+        limit[:, 0] = expected * (1.0 + s.consumer_step_share)
+        limit[:, 1] = expected * NORMAL_FACTOR
+        limit[:, 2] = expected * PATIENT_FACTOR
+        most = s.choke_multiple * self.first_price_usd_per_kg
+        book.post_bids("buyer", amount, np.minimum(limit, most[:, None]))
+
+    def settle(self, bid_fill_t: np.ndarray) -> None:
+        """Take delivery and use; what stock cannot cover is a shortage."""
+        self.bought_t = bid_fill_t.reshape(self.rows, BID_STEPS).sum(axis=1)
+        held_t = self.inventory_t + self.bought_t
+        self.consumed_t = np.minimum(self.use_t, held_t)
+        self.shortage_t = self.use_t - self.consumed_t
+        self.inventory_t = held_t - self.consumed_t

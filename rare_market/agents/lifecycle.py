@@ -1,0 +1,235 @@
+"""The life of a mine or plant: planned, built, ramped up, mothballed, restarted, closed.
+
+One set of columns and rules for every kind of facility; the cohort that owns it supplies margins.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.scenario import Scenario
+
+START_SHARE = 0.2  # of nameplate in the first month (facts, section 4: Molycorp, Serra Verde)
+SIGNAL_MONTHS = 6  # a decision needs this many months of a clear signal in a row
+
+
+class Status(IntEnum):
+    """Where a facility is in its life."""
+
+    OPERATING = 0
+    MOTHBALLED = 1
+    BUILDING = 2
+    PLANNED = 3
+    CLOSED = 4
+
+
+STATUS_OF_WORD = {
+    "operating": Status.OPERATING,
+    "ramping": Status.OPERATING,
+    "mothballed": Status.MOTHBALLED,
+    "construction": Status.BUILDING,
+    "permitting": Status.PLANNED,
+    "planned": Status.PLANNED,
+    "closed": Status.CLOSED,
+}
+OWNERSHIPS = ("private", "state", "informal")
+
+
+class Luck(NamedTuple):
+    """Draws of a facility, made before the run.
+
+    Attributes
+    ----------
+    overrun_share, delay_months
+        ``[facility]`` of its budget and lead time.
+    outage
+        ``[period, facility]`` share of output lost.
+    """
+
+    overrun_share: np.ndarray
+    delay_months: np.ndarray
+    outage: np.ndarray
+
+
+def ramp_share(age_months: np.ndarray, ramp_months: np.ndarray) -> np.ndarray:
+    r"""Share of nameplate a plant reaches at an age: :math:`\min(1,\ s_0 + (1-s_0)\,t/T)`."""
+    return np.minimum(1.0, START_SHARE + (1.0 - START_SHARE) * age_months / ramp_months)
+
+
+def capital_charge_usd_per_kg(
+    capex_usd_per_kg_year: np.ndarray, rate_per_year: np.ndarray, life_years: float
+) -> np.ndarray:
+    r"""Yearly margin per kg that repays capital: :math:`k\,r/(1-(1+r)^{-n})`.
+
+    >>> capital_charge_usd_per_kg(np.array([50.0]), np.array([0.15]), 20.0).round(2).tolist()
+    [7.99]
+    """
+    rate = np.maximum(rate_per_year, 1e-6)
+    return capex_usd_per_kg_year * rate / (1.0 - (1.0 + rate) ** -life_years)
+
+
+class Lifecycle:
+    """Columns of a set of facilities and the monthly rule that moves them.
+
+    Parameters
+    ----------
+    rows
+        columns of the facilities table: ``capacity_t_per_year``, ``output_2024_t``, ``status``,
+        ``start_year``, ``lead_time_years``, ``capex_usd``, ``ownership``; and ``in_china``, bool.
+    luck
+        the facilities' draws.
+    scenario
+        rates, months and responses.
+    """
+
+    def __init__(self, rows: dict[str, np.ndarray], luck: Luck, scenario: Scenario) -> None:
+        self.capacity_t = rows["capacity_t_per_year"] / MONTHS_PER_YEAR
+        self.status = np.array([STATUS_OF_WORD[word] for word in rows["status"]], dtype=np.int64)
+        self.state_owned = rows["ownership"] == "state"
+        self.informal = rows["ownership"] == "informal"
+        practised = rows["in_china"] | self.informal
+        self.ramp_months = np.where(practised, scenario.fast_ramp_months, scenario.ramp_months)
+        nameplate = np.maximum(rows["capacity_t_per_year"], 1e-9)
+        reached = np.clip(rows["output_2024_t"] / nameplate, START_SHARE, 1.0)
+        ramping = rows["status"] == "ramping"
+        self.age_months = np.where(
+            ramping, (reached - START_SHARE) / (1.0 - START_SHARE) * self.ramp_months, 1e4
+        )
+        to_start = (rows["start_year"] - scenario.start_year) * MONTHS_PER_YEAR + 6.0
+        self.build_months = np.maximum(rows["lead_time_years"] * MONTHS_PER_YEAR, 3.0)
+        self.left_months = np.where(
+            self.status == Status.BUILDING,
+            np.maximum(to_start, 3.0) + 0.5 * luck.delay_months,
+            self.build_months + luck.delay_months,
+        )
+        # a planned project cannot stand before its announced year
+        self.earliest_month = np.maximum(to_start - self.build_months, 0.0)
+        self.capex_usd_per_kg_year = (
+            rows["capex_usd"] * (1.0 + luck.overrun_share) / (nameplate * 1000.0)
+        )
+        base = np.where(
+            self.state_owned & rows["in_china"],
+            scenario.state_rate_per_year,
+            scenario.hurdle_rate_per_year,
+        )
+        self.capital_charge_usd_per_kg = capital_charge_usd_per_kg(
+            self.capex_usd_per_kg_year, base, scenario.project_life_years
+        )
+        self.secured_charge_usd_per_kg = capital_charge_usd_per_kg(
+            self.capex_usd_per_kg_year,
+            np.minimum(base, scenario.secured_rate_per_year),
+            scenario.project_life_years,
+        )
+        self.outlay_usd_per_month = (
+            rows["capex_usd"]
+            * (1.0 + luck.overrun_share)
+            / np.maximum(self.build_months + luck.delay_months, 1.0)
+        )
+        self.outage = luck.outage
+        self.bad_months = np.zeros(len(nameplate))
+        self.good_months = np.zeros(len(nameplate))
+        self.idle_months = np.zeros(len(nameplate))
+        self._mothball_margin_share = scenario.mothball_margin_share
+        self._expansion_per_year = scenario.expansion_per_year
+        self.practised = practised
+        self._mothball_months = scenario.mothball_months
+        self._closure_months = scenario.closure_months
+        self._restart_margin_share = scenario.restart_margin_share
+
+    def nameplate_t(self) -> np.ndarray:
+        """Capacity alive (operating or mothballed) in tonnes per month, at full ramp."""
+        return np.where(self.status <= Status.MOTHBALLED, self.capacity_t, 0.0)
+
+    def able_t(self, period: int) -> np.ndarray:
+        """Most a facility can make this month: operating, ramp, outage."""
+        ramp = ramp_share(self.age_months, self.ramp_months)
+        able = self.capacity_t * ramp * (1.0 - self.outage[period])
+        return np.where(self.status == Status.OPERATING, able, 0.0)
+
+    def expand(self, margin_usd_per_kg: np.ndarray, busy: np.ndarray) -> np.ndarray:
+        r"""Let busy plants grow where the trade is practised, as far as margin exceeds capital charge.
+
+        .. math:: k' = k\,\bigl[1 + \tfrac{\eta}{12}\,\operatorname{clip}(\pi/\kappa - 1,\,0,\,1)\bigr]
+
+        Parameters
+        ----------
+        margin_usd_per_kg
+            ``[facility]`` expected long-run margin :math:`\pi`; :math:`\kappa` is the charge.
+        busy
+            ``[facility]`` bool, near capacity.
+
+        Returns
+        -------
+        np.ndarray
+            ``[facility]`` USD of capital spent.
+        """
+        excess = np.clip(margin_usd_per_kg / np.maximum(self.capital_charge_usd_per_kg, 1e-3) - 1.0, 0, 1)
+        grows = busy & self.practised & ~self.informal & (self.status == Status.OPERATING)
+        added_t = np.where(grows, self.capacity_t * excess * self._expansion_per_year / 12.0, 0.0)
+        self.capacity_t = self.capacity_t + added_t
+        return added_t * MONTHS_PER_YEAR * 1000.0 * self.capex_usd_per_kg_year
+
+    def advance(
+        self,
+        period: int,
+        cash_margin_usd_per_kg: np.ndarray,
+        cash_cost_usd_per_kg: np.ndarray,
+        project_margin_usd_per_kg: np.ndarray,
+        charge_usd_per_kg: np.ndarray,
+    ) -> np.ndarray:
+        r"""Move every facility by one month.
+
+        Operating ones with a negative cash margin for long are mothballed (a state group bears more),
+        mothballed ones restart on a good margin or close after years; building goes on; a planned
+        project is decided when its expected margin has covered the capital charge, at the
+        hurdle rate its revenue deserves, for :data:`SIGNAL_MONTHS` in a row:
+        :math:`\bar\pi \ge k\,r/(1-(1+r)^{-n})`.
+
+        Parameters
+        ----------
+        period
+            month of the run.
+        cash_margin_usd_per_kg, cash_cost_usd_per_kg
+            ``[facility]`` today's margin on cash cost, and that cost.
+        project_margin_usd_per_kg, charge_usd_per_kg
+            ``[facility]`` expected margin of a new plant, and the capital charge it must cover.
+
+        Returns
+        -------
+        np.ndarray
+            ``[facility]`` USD of capital spent this month.
+        """
+        operating = self.status == Status.OPERATING
+        idle = self.status == Status.MOTHBALLED
+        patience = np.where(self.state_owned, 3.0, 1.0) * self._mothball_months
+        losing = cash_margin_usd_per_kg < -self._mothball_margin_share * cash_cost_usd_per_kg
+        step = np.where(losing, 1.0, -1.0)
+        self.bad_months = np.where(operating, np.maximum(self.bad_months + step, 0.0), 0.0)
+        earning = cash_margin_usd_per_kg > self._restart_margin_share * cash_cost_usd_per_kg
+        planned = (self.status == Status.PLANNED) & (period >= self.earliest_month)
+        worth_it = project_margin_usd_per_kg >= charge_usd_per_kg
+        signal = (idle & earning) | (planned & worth_it)
+        self.good_months = np.where(signal, self.good_months + 1, 0.0)
+        decided = signal & (self.good_months >= SIGNAL_MONTHS)
+
+        building = self.status == Status.BUILDING
+        self.left_months = np.where(building, self.left_months - 1, self.left_months)
+        finished = building & (self.left_months <= 0)
+        self.idle_months = np.where(idle, self.idle_months + 1, 0.0)
+        spent_usd = np.where(building, self.outlay_usd_per_month, 0.0)
+
+        stopped = operating & (self.bad_months >= patience)
+        given_up = idle & (self.idle_months >= self._closure_months)
+        self.age_months = np.where(operating, self.age_months + 1, self.age_months)
+        self.age_months = np.where(finished, 0.0, self.age_months)
+        status = self.status
+        status = np.where(stopped, Status.MOTHBALLED, status)
+        status = np.where(decided & idle, Status.OPERATING, status)
+        status = np.where(given_up & ~decided, Status.CLOSED, status)
+        status = np.where(decided & planned, Status.BUILDING, status)
+        self.status = np.where(finished, Status.OPERATING, status)
+        return spent_usd

@@ -1,0 +1,427 @@
+"""Processors: separators, metal makers, magnet makers, recyclers. One class; the recipe differs.
+
+A processor bids for feed up to what its products are expected to bring (the netback), makes what it
+expects to sell, corrected for stocks and for its margin, and offers what it has. Joint products
+leave together: one that nobody buys is rejected before it is finished, which saves its finishing
+cost, so cheap by-products settle at that cost while the dear ones carry the chain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.agents.lifecycle import Lifecycle
+from rare_market.agents.trader import (
+    ASK_STEPS,
+    Trader,
+    ask_curve,
+    expected_price_usd_per_kg,
+    smooth,
+    storage_target_t,
+)
+from rare_market.book import Book
+from rare_market.contracts import KG_PER_T, floor_payment_usd_per_kg
+from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
+from rare_market.goods import OPEN
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+from rare_market.scenario import Scenario
+
+URGENT_SHARE = 0.75  # of the feed wanted; the rest only near the expected price
+PATIENT_FACTOR = 1.02
+BID_STEPS = 2
+BUSY_SHARE = 0.85  # of what a plant is able to make, above which it may expand
+
+
+class Processor(Trader):
+    """One plant: a row of :class:`Processors`."""
+
+
+def netback_usd_per_kg(
+    revenue_usd_per_kg: np.ndarray,
+    conversion_usd_per_kg: np.ndarray,
+    other_feed_usd_per_kg: np.ndarray,
+    coefficient: np.ndarray,
+) -> np.ndarray:
+    r"""Most a plant can pay for one feed: :math:`(R - c - \sum_{j\ne i} a_j P_j)/a_i`."""
+    return (
+        revenue_usd_per_kg - conversion_usd_per_kg - other_feed_usd_per_kg
+    ) / coefficient
+
+
+def wanted_activity_t(
+    sales_t: np.ndarray,
+    stock_t: np.ndarray,
+    target_t: np.ndarray,
+    coefficient: np.ndarray,
+    adjust_months: float,
+) -> np.ndarray:
+    r"""Activity one product asks for: :math:`[\hat s + (S^*-S)/\tau]/b`, not negative.
+
+    The anchoring-and-adjustment stock rule (Sterman 1989).
+    """
+    return np.maximum(sales_t + (target_t - stock_t) / adjust_months, 0.0) / coefficient
+
+
+class Legs:
+    """The sparse entries of a recipe matrix: which plant, which good, how much per activity."""
+
+    def __init__(self, coefficient: np.ndarray, place: np.ndarray) -> None:
+        self.row, self.good = np.nonzero(coefficient)
+        self.coefficient = coefficient[self.row, self.good]
+        self.place = place[self.row]
+        self.plants = len(place)
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """Sum of leg values by plant."""
+        return np.bincount(self.row, values, minlength=self.plants)
+
+
+class Processors:
+    """The cohort of processors.
+
+    Parameters
+    ----------
+    names, place, stage
+        ``[plant]``; codes.
+    input_t, output_t
+        ``[plant, good]`` recipe per tonne of activity.
+    by_product
+        ``[good]`` bool: goods that only arise beside others (scrap).
+    cost_usd_per_kg
+        ``[plant]`` cash cost per kg of activity, feed excluded.
+    finishing_share
+        ``[plant]`` part of that cost spent on finishing products (0 where nothing can be rejected).
+    activity_t
+        ``[plant]`` activity of the month before the run.
+    feed_cover_months, product_cover_months
+        ``[plant]`` months of use, or sales, held in stock.
+    extrapolation_share
+        ``[plant]`` part of the trend each expects to go on.
+    life
+        their lives as facilities.
+    scenario
+        responses and memories.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: tuple[str, ...],
+        place: np.ndarray,
+        stage: np.ndarray,
+        input_t: np.ndarray,
+        output_t: np.ndarray,
+        by_product: np.ndarray,
+        cost_usd_per_kg: np.ndarray,
+        finishing_share: np.ndarray,
+        activity_t: np.ndarray,
+        feed_cover_months: np.ndarray,
+        product_cover_months: np.ndarray,
+        extrapolation_share: np.ndarray,
+        life: Lifecycle,
+        scenario: Scenario,
+    ) -> None:
+        self.rows = len(place)
+        self.name = np.array(names)
+        self.place, self.stage = place, stage
+        self.feed = Legs(input_t, place)
+        valuable = output_t * ~by_product[None, :]
+        self.product = Legs(output_t, place)
+        # a plant with one product sells it at cost or above; joint products have no cost of their own
+        single = np.count_nonzero(valuable, axis=1) == 1
+        self.cost_plus = single[self.product.row] & ~by_product[self.product.good]
+        self.finishing_usd_per_kg = (
+            cost_usd_per_kg * finishing_share / self.product.total(self.product.coefficient)
+        )
+        self.conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
+        self.activity_t = activity_t.copy()
+        self.wanted_activity_t = activity_t.copy()
+        self.feed_cover_months = feed_cover_months[self.feed.row]
+        self.product_cover_months = product_cover_months[self.product.row]
+        self.extrapolation_share = extrapolation_share
+        use_t = self.feed.coefficient * activity_t[self.feed.row]
+        self.feed_stock_t = use_t * self.feed_cover_months
+        self.feed_want_t = use_t
+        self.sales_t = self.product.coefficient * activity_t[self.product.row]
+        self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
+        self._stock_settled_t = self.product_stock_t - self.sales_t
+        self.sold_t = self.sales_t.copy()
+        self.made_t = self.sales_t.copy()
+        self.rejected_t = np.zeros_like(self.sales_t)
+        self.life = life
+        self.cash_usd = np.zeros(self.rows)
+        self._scenario = scenario
+        self._flexible = np.where(
+            life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0
+        )
+        # the book
+        leg = np.repeat(np.arange(len(self.product.row)), ASK_STEPS)
+        self.ask_row = self.product.row[leg]
+        self.ask_good, self.ask_place = self.product.good[leg], self.product.place[leg]
+        leg = np.repeat(np.arange(len(self.feed.row)), BID_STEPS)
+        self.bid_row = self.feed.row[leg]
+        self.bid_good, self.bid_place = self.feed.good[leg], self.feed.place[leg]
+        self.bid_class = np.full(len(leg), OPEN)
+
+    # -- what a plant expects ------------------------------------------------------------------
+
+    def product_price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
+        """Price each plant expects for each product, ``[product leg]``."""
+        leg = self.product
+        return expected_price_usd_per_kg(
+            bulletin.netback_usd_per_kg[leg.good, leg.place],
+            bulletin.trend_per_month[leg.good, leg.place],
+            self.extrapolation_share[leg.row],
+        )
+
+    def revenue_usd_per_kg(self, price_usd_per_kg: np.ndarray) -> np.ndarray:
+        """Revenue per kg of activity less the finishing of what is worth finishing, ``[plant]``."""
+        leg = self.product
+        worth = np.maximum(price_usd_per_kg - self.finishing_usd_per_kg[leg.row], 0.0)
+        return leg.total(leg.coefficient * worth)
+
+    def contract_payment_usd_per_kg(
+        self, price_usd_per_kg: np.ndarray, regime: Regime, *, sold_only: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Payment each plant expects per kg of each product from the contracts on offer.
+
+        Parameters
+        ----------
+        price_usd_per_kg
+            ``[product leg]`` market price expected.
+        regime
+            holds the contracts.
+        sold_only
+            leave out floors that are paid on output whether sold or not, and offtakes.
+
+        Returns
+        -------
+        payment_usd_per_kg, covered_share
+            ``[product leg]``; the share of the output that a contract covers.
+        """
+        leg = self.product
+        payment, covered = np.zeros(len(leg.row)), np.zeros(len(leg.row))
+        for floor in regime.price_floors:
+            if sold_only and floor.covers_stockpiled:
+                continue
+            under = floor.goods[leg.good] & floor.places[leg.place]
+            payment += under * floor_payment_usd_per_kg(
+                price_usd_per_kg, floor.strike_usd_per_kg, floor.upside_share
+            )
+            covered = np.maximum(covered, under)
+        for offtake in () if sold_only else regime.offtakes:
+            under = offtake.goods[leg.good] & offtake.places[leg.place]
+            output_t = float((under * self.sales_t).sum())
+            share = under * min(1.0, offtake.volume_t / max(output_t, 1e-9))
+            payment += share * (offtake_price(price_usd_per_kg, offtake) - price_usd_per_kg)
+            covered = np.maximum(covered, share)
+        return payment, covered
+
+    def expect(self, bulletin: Bulletin, regime: Regime) -> None:
+        """Form this month's expectations of prices and netbacks."""
+        feed, leg = self.feed, self.product
+        self.expected_usd_per_kg = self.product_price_usd_per_kg(bulletin)
+        self.sold_payment_usd_per_kg, _ = self.contract_payment_usd_per_kg(
+            self.expected_usd_per_kg, regime, sold_only=True
+        )
+        payment, _ = self.contract_payment_usd_per_kg(self.expected_usd_per_kg, regime)
+        self.feed_price_usd_per_kg = expected_price_usd_per_kg(
+            bulletin.price_usd_per_kg[feed.good, feed.place, OPEN],
+            bulletin.trend_per_month[feed.good, feed.place],
+            self.extrapolation_share[feed.row],
+        )
+        feed_cost = feed.coefficient * self.feed_price_usd_per_kg
+        self.feed_cost_usd_per_kg = feed.total(feed_cost)
+        revenue = self.revenue_usd_per_kg(self.expected_usd_per_kg + payment)
+        self.netback_usd_per_kg = netback_usd_per_kg(
+            revenue[feed.row],
+            self.conversion_usd_per_kg[feed.row],
+            self.feed_cost_usd_per_kg[feed.row] - feed_cost,
+            feed.coefficient,
+        )
+        beside = np.where(self.cost_plus, 0.0, leg.coefficient * self.expected_usd_per_kg)
+        unit_cost = self.conversion_usd_per_kg + self.feed_cost_usd_per_kg - leg.total(beside)
+        # what not selling would avoid: the whole cost of a single product, the finishing of a joint one
+        self.ask_floor_usd_per_kg = np.where(
+            self.cost_plus, unit_cost[leg.row] / leg.coefficient, self.finishing_usd_per_kg[leg.row]
+        )
+
+    def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
+        """Stock each plant likes to hold of each product, more while it is cheap, ``[product leg]``."""
+        leg = self.product
+        return storage_target_t(
+            self.sales_t * (1.0 + self.product_cover_months),
+            bulletin.netback_usd_per_kg[leg.good, leg.place],
+            bulletin.long_netback_usd_per_kg[leg.good, leg.place],
+            self._scenario.storage_response,
+        )
+
+    def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
+        """Offer the products held, and bid for feed up to the netback.
+
+        A seller with a floor on sold tonnes can go below its own cost by the top-up; a state
+        producer that undercuts asks no more than the ceiling.
+        """
+        s, leg = self._scenario, self.product
+        topped_up = np.maximum(self.sold_payment_usd_per_kg, 0.0)
+        quantity_t, limit = ask_curve(
+            self.product_stock_t,
+            self.stock_target_t(bulletin),
+            self.sales_t,
+            self.expected_usd_per_kg,
+            np.maximum(self.ask_floor_usd_per_kg - topped_up, 0.0),
+            s.ask_flow_slope,
+            s.ask_stock_slope,
+        )
+        ceiling = np.where(
+            self.life.state_owned[leg.row],
+            regime.state_ask_ceiling_usd_per_kg[leg.good, leg.place],
+            np.inf,
+        )
+        book.post_asks("processor", quantity_t, np.minimum(limit, ceiling[:, None]))
+
+        most, price = self.netback_usd_per_kg, self.feed_price_usd_per_kg
+        bid = np.empty((len(most), BID_STEPS))
+        bid[:, 0] = np.minimum(most, price * (1.0 + s.bid_step_share))
+        bid[:, 1] = np.minimum(most, price * PATIENT_FACTOR)
+        amount = np.empty((len(most), BID_STEPS))
+        amount[:, 0] = URGENT_SHARE * self.feed_want_t
+        amount[:, 1] = (1.0 - URGENT_SHARE) * self.feed_want_t
+        book.post_bids("processor", amount, bid)
+
+    def settle(
+        self,
+        ask_fill_t: np.ndarray,
+        bid_fill_t: np.ndarray,
+        contract_t: np.ndarray,
+        revenue_usd: np.ndarray,
+        feed_cost_usd: np.ndarray,
+    ) -> None:
+        """Book the month's sales and purchases.
+
+        Parameters
+        ----------
+        ask_fill_t, bid_fill_t
+            ``[ask]`` and ``[bid]`` tonnes traded on the market.
+        contract_t
+            ``[product leg]`` tonnes delivered under offtakes, already out of stock.
+        revenue_usd, feed_cost_usd
+            ``[plant]`` received and paid, contracts included.
+        """
+        market_t = ask_fill_t.reshape(-1, ASK_STEPS).sum(axis=1)
+        self.product_stock_t = np.maximum(self.product_stock_t - market_t, 0.0)
+        self.sold_t = market_t + contract_t
+        self.feed_stock_t = self.feed_stock_t + bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
+        self.stock_change_t = self.product_stock_t - self._stock_settled_t
+        self._stock_settled_t = self.product_stock_t
+        self.cash_usd += revenue_usd - feed_cost_usd
+
+    def plan(
+        self,
+        period: int,
+        bulletin: Bulletin,
+        regime: Regime,
+        tied_feed_usd_per_kg: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        r"""Turn feed into next month's products; decide how much, and whether to go on, or build.
+
+        Activity is the value-weighted average of what each product asks for, raised or lowered by
+        the margin:
+        :math:`x = \sum_g w_g x_g\,[1 + \varphi\,(m - m_0)]`, within capacity and feed.
+
+        Parameters
+        ----------
+        period
+            month of the run.
+        bulletin
+            this month's outcome.
+        regime
+            holds the contracts on offer: they add to revenue and lower the hurdle rate.
+        tied_feed_usd_per_kg
+            ``[plant]`` cost of feed from a mine of one's own, ``inf`` without one.
+
+        Returns
+        -------
+        activity_t, operating_cost_usd, capex_usd
+            ``[plant]``.
+        """
+        s, life, leg, feed = self._scenario, self.life, self.product, self.feed
+        able_t = life.able_t(period)
+
+        price = self.product_price_usd_per_kg(bulletin)
+        payment, _ = self.contract_payment_usd_per_kg(price, regime)
+        paid = bulletin.price_usd_per_kg[feed.good, feed.place, OPEN]
+        worth = leg.coefficient * np.maximum(
+            price + payment - self.finishing_usd_per_kg[leg.row], 0.0
+        )
+        revenue = leg.total(worth)
+        feed_cost = np.minimum(feed.total(feed.coefficient * paid), tied_feed_usd_per_kg)
+        margin = revenue - feed_cost - self.conversion_usd_per_kg
+        margin_share = margin / np.maximum(revenue, 1e-6)
+
+        # how much to make
+        target_t = self.stock_target_t(bulletin)
+        asked_t = wanted_activity_t(
+            self.sales_t, self.product_stock_t, target_t, leg.coefficient, s.stock_adjust_months
+        )
+        weighted_t = leg.total(worth * asked_t) / np.maximum(revenue, 1e-6)
+        push = s.margin_response * np.clip(margin_share - s.normal_margin_share, -0.5, 0.5)
+        push = np.where(push < 0.0, push * self._flexible, push)
+        # a plant just started or restarted has no sales to go by: it opens at its ramp
+        opening_t = np.where(life.age_months < 12, able_t, 0.0)
+        wanted = np.maximum(weighted_t * (1.0 + push), opening_t)
+        self.wanted_activity_t = np.minimum(np.where(margin_share > -0.5, wanted, 0.0), able_t)
+
+        # make it from the feed held
+        feasible_t = np.full(self.rows, np.inf)
+        np.minimum.at(feasible_t, feed.row, self.feed_stock_t / feed.coefficient)
+        self.activity_t = np.minimum(self.wanted_activity_t, feasible_t)
+        self.feed_stock_t = np.maximum(
+            self.feed_stock_t - feed.coefficient * self.activity_t[feed.row], 0.0
+        )
+        yield_t = leg.coefficient * self.activity_t[leg.row]
+        self.sales_t = np.maximum(
+            smooth(self.sales_t, self.sold_t, s.sales_memory_months), 0.25 * yield_t
+        )
+        limit_t = self.sales_t * s.stock_limit_months
+        self.made_t = np.minimum(yield_t, np.maximum(limit_t - self.product_stock_t, 0.0))
+        self.rejected_t = yield_t - self.made_t
+        self.product_stock_t = self.product_stock_t + self.made_t
+        operating_cost_usd = KG_PER_T * (
+            self.conversion_usd_per_kg * self.activity_t
+            + leg.total(self.finishing_usd_per_kg[leg.row] * self.made_t)
+        )
+
+        # what to buy next
+        use_t = feed.coefficient * self.wanted_activity_t[feed.row]
+        gap_t = use_t * self.feed_cover_months - self.feed_stock_t
+        self.feed_want_t = np.maximum(use_t + gap_t / s.stock_adjust_months, 0.0)
+        self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
+
+        # whether to go on, or to build
+        long_price = bulletin.long_netback_usd_per_kg[leg.good, leg.place]
+        long_payment, covered = self.contract_payment_usd_per_kg(long_price, regime)
+        long_worth = leg.coefficient * np.maximum(
+            long_price + long_payment - self.finishing_usd_per_kg[leg.row], 0.0
+        )
+        long_revenue = leg.total(long_worth)
+        secured = leg.total(long_worth * covered) / np.maximum(long_revenue, 1e-6)
+        long_feed = feed.total(
+            feed.coefficient * bulletin.long_price_usd_per_kg[feed.good, feed.place]
+        )
+        project_margin = (
+            long_revenue
+            - np.minimum(long_feed, tied_feed_usd_per_kg)
+            - self.conversion_usd_per_kg
+        )
+        charge = (
+            secured * life.secured_charge_usd_per_kg
+            + (1.0 - secured) * life.capital_charge_usd_per_kg
+        )
+        self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
+        cost = self.conversion_usd_per_kg + feed_cost
+        capex_usd = life.expand(project_margin, self.wanted_activity_t > BUSY_SHARE * able_t)
+        capex_usd = capex_usd + life.advance(period, margin, cost, project_margin, charge)
+        self.cash_usd -= operating_cost_usd + capex_usd
+        return self.activity_t, operating_cost_usd, capex_usd

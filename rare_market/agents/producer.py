@@ -1,0 +1,243 @@
+"""Producers: mines, and collectors of end-of-life scrap.
+
+A mine makes one good. Its marginal cost is spread evenly around the mean, so a higher price brings
+out more of its capacity; what it makes goes to stock, and the stock is offered on a rising curve.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.agents.lifecycle import Lifecycle, Status
+from rare_market.agents.trader import (
+    ASK_STEPS,
+    Trader,
+    ask_curve,
+    expected_price_usd_per_kg,
+    smooth,
+    storage_target_t,
+)
+from rare_market.book import Book
+from rare_market.contracts import KG_PER_T
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+from rare_market.scenario import Scenario
+
+NO_PLANT = -1
+INFORMAL_NORMAL_MARGIN_SHARE = 0.15
+
+
+class Producer(Trader):
+    """One mine or scrap collector: a row of :class:`Producers`."""
+
+
+def used_share(
+    price_usd_per_kg: np.ndarray, cost_usd_per_kg: np.ndarray, spread_share: float
+) -> np.ndarray:
+    r"""Share of capacity whose marginal cost the price covers.
+
+    .. math:: u = \operatorname{clip}\Bigl(\frac{P/c - (1-w)}{2w},\,0,\,1\Bigr)
+
+    Marginal cost is uniform on :math:`[(1-w)c, (1+w)c]`.
+    """
+    ratio = price_usd_per_kg / cost_usd_per_kg
+    return np.minimum(np.maximum((ratio - (1.0 - spread_share)) / (2.0 * spread_share), 0.0), 1.0)
+
+
+def informal_capacity_t(
+    capacity_t: np.ndarray,
+    margin_share: np.ndarray,
+    response_per_year: float,
+) -> np.ndarray:
+    r"""Informal capacity next month: :math:`k\,(1 + \varepsilon\,(m - m_0)/12)`, bounded margins.
+
+    Digging moves to where it pays and leaves where it does not (Myanmar clays: lead time 0.7 year).
+    """
+    excess = np.clip(margin_share - INFORMAL_NORMAL_MARGIN_SHARE, -0.5, 0.5)
+    return capacity_t * (1.0 + response_per_year * excess / MONTHS_PER_YEAR)
+
+
+class Producers:
+    """The cohort of producers.
+
+    Parameters
+    ----------
+    names, place, good
+        ``[producer]``; codes.
+    cost_usd_per_kg
+        ``[producer]`` mean cash cost in USD per kg of the good.
+    output_t
+        ``[producer]`` output of the month before the run.
+    cover_months
+        ``[producer]`` sales a producer likes to hold in stock.
+    plant
+        ``[producer]`` row of the processor it is tied to, or :data:`NO_PLANT`.
+    quota_bound
+        ``[producer]`` bool: a state mine whose capacity moves with the mining quota.
+    growth_per_year
+        ``[producer]`` exogenous growth of capacity (scrap collection).
+    extrapolation_share
+        ``[producer]`` part of the trend each expects to go on.
+    life
+        their lives as facilities.
+    scenario
+        responses and memories.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: tuple[str, ...],
+        place: np.ndarray,
+        good: np.ndarray,
+        cost_usd_per_kg: np.ndarray,
+        output_t: np.ndarray,
+        cover_months: np.ndarray,
+        plant: np.ndarray,
+        quota_bound: np.ndarray,
+        growth_per_year: np.ndarray,
+        extrapolation_share: np.ndarray,
+        life: Lifecycle,
+        scenario: Scenario,
+    ) -> None:
+        self.rows = len(place)
+        self.name = np.array(names)
+        self.place, self.good = place, good
+        self.cost_usd_per_kg = cost_usd_per_kg
+        self.output_t = output_t.copy()
+        self.sales_t = output_t.copy()
+        self.cover_months = cover_months
+        self.inventory_t = output_t * (1.0 + cover_months)
+        self.plant = plant
+        self.quota_bound = quota_bound
+        self.growth_per_month = (1.0 + growth_per_year) ** (1.0 / MONTHS_PER_YEAR)
+        self.extrapolation_share = extrapolation_share
+        self.life = life
+        self.cash_usd = np.zeros(self.rows)
+        self.sold_t = np.zeros(self.rows)
+        self.transfer_usd_per_kg = np.zeros(self.rows)  # last price of tied deliveries
+        self._scenario = scenario
+        # the book
+        self.ask_row = np.repeat(np.arange(self.rows), ASK_STEPS)
+        self.ask_good, self.ask_place = good[self.ask_row], place[self.ask_row]
+        self.bid_row = self.bid_good = self.bid_place = self.bid_class = np.zeros(0, dtype=np.int64)
+
+    def price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
+        """Price each expects for its good at its place."""
+        return expected_price_usd_per_kg(
+            bulletin.netback_usd_per_kg[self.good, self.place],
+            bulletin.trend_per_month[self.good, self.place],
+            self.extrapolation_share,
+        )
+
+    def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
+        """Offer the stock on a rising curve, never below the cheapest of its marginal costs."""
+        s = self._scenario
+        spread = s.mine_cost_spread_share
+        quantity_t, limit = ask_curve(
+            self.inventory_t,
+            storage_target_t(
+                self.sales_t * (1.0 + self.cover_months),
+                bulletin.netback_usd_per_kg[self.good, self.place],
+                bulletin.long_netback_usd_per_kg[self.good, self.place],
+                s.storage_response,
+            ),
+            self.sales_t,
+            self.price_usd_per_kg(bulletin),
+            self.cost_usd_per_kg * (1.0 - spread),
+            s.ask_flow_slope,
+            s.ask_stock_slope,
+        )
+        ceiling = regime.state_ask_ceiling_usd_per_kg[self.good, self.place]
+        limit = np.where(
+            self.life.state_owned[:, None], np.minimum(limit, ceiling[:, None]), limit
+        )
+        book.post_asks("producer", quantity_t, limit)
+
+    def settle(self, fill_t: np.ndarray, tied_t: np.ndarray, revenue_usd: np.ndarray) -> None:
+        """Book the month's sales.
+
+        Parameters
+        ----------
+        fill_t
+            ``[ask]`` tonnes sold on the market, in the order the asks were declared.
+        tied_t
+            ``[producer]`` tonnes already delivered to the tied plant.
+        revenue_usd
+            ``[producer]`` received for both.
+        """
+        market_t = fill_t.reshape(self.rows, ASK_STEPS).sum(axis=1)
+        self.inventory_t = np.maximum(self.inventory_t - market_t, 0.0)
+        self.sold_t = market_t + tied_t
+        self.cash_usd += revenue_usd
+
+    def plan(
+        self, period: int, bulletin: Bulletin, quota_index: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Produce for next month's market; mothball, restart, build, close.
+
+        Parameters
+        ----------
+        period
+            month of the run.
+        bulletin
+            this month's outcome.
+        quota_index
+            ``[place]`` state mining quota relative to the first year.
+
+        Returns
+        -------
+        output_t, operating_cost_usd, capex_usd
+            ``[producer]``.
+        """
+        s, life = self._scenario, self.life
+        spot = bulletin.netback_usd_per_kg[self.good, self.place]
+        price = np.where(
+            self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg)
+        )
+        margin = price - self.cost_usd_per_kg
+        if life.informal.any():
+            life.capacity_t = np.where(
+                life.informal,
+                informal_capacity_t(
+                    life.capacity_t, margin / self.cost_usd_per_kg, s.informal_response_per_year
+                ),
+                life.capacity_t,
+            )
+        life.capacity_t = life.capacity_t * self.growth_per_month
+        able_t = life.able_t(period) * np.where(self.quota_bound, quota_index[self.place], 1.0)
+
+        target_t = self.sales_t * (1.0 + self.cover_months)
+        brake = np.clip(2.5 - self.inventory_t / np.maximum(target_t, 1e-9), 0.0, 1.0)
+        willing = used_share(price, self.cost_usd_per_kg, s.mine_cost_spread_share) * brake
+        aim = s.state_output_aim_share
+        willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)
+        self.output_t = able_t * willing
+        self.inventory_t = self.inventory_t + self.output_t
+        self.sales_t = np.maximum(
+            smooth(self.sales_t, self.sold_t, s.sales_memory_months), 0.5 * self.output_t
+        )
+        spread = s.mine_cost_spread_share
+        mean_cost = self.cost_usd_per_kg * (1.0 - spread + spread * willing)
+        operating_cost_usd = self.output_t * mean_cost * KG_PER_T
+
+        long_price = bulletin.long_netback_usd_per_kg[self.good, self.place]
+        project_margin = np.where(
+            self.plant == NO_PLANT, long_price - self.cost_usd_per_kg, -np.inf
+        )  # a tied mine is decided with its plant
+        capex_usd = life.advance(
+            period,
+            margin + s.mine_cost_spread_share * self.cost_usd_per_kg,
+            self.cost_usd_per_kg,
+            project_margin,
+            life.capital_charge_usd_per_kg,
+        )
+        self.cash_usd -= operating_cost_usd + capex_usd
+        return self.output_t, operating_cost_usd, capex_usd
+
+    def build_with(self, started_plants: np.ndarray) -> None:
+        """Start the planned mines tied to plants whose building has just been decided."""
+        tied = (self.plant != NO_PLANT) & (self.life.status == Status.PLANNED)
+        go = tied & np.isin(self.plant, started_plants)
+        self.life.status = np.where(go, Status.BUILDING, self.life.status)

@@ -1,0 +1,107 @@
+"""States: a treasury, a stock of what their offtakes deliver, and the rule for a mining quota.
+
+A state's own trade goes through the book like anyone's: what it bought under an offtake beyond the
+cover it keeps is offered at the market.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.agents.trader import Trader
+from rare_market.book import Book
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+from rare_market.scenario import Scenario
+
+RESALE_STEPS = 2
+RESALE_FACTOR = np.array([0.9, 1.0])
+QUOTA_GROWTH_RANGE = (0.0, 0.25)
+
+
+class State(Trader):
+    """One state: a row of :class:`States`."""
+
+
+def quota_growth_share(
+    price_usd_per_kg: float,
+    band_usd_per_kg: float,
+    growth_per_year: float,
+    response: float,
+    ordered_per_year: float,
+) -> float:
+    r"""Growth of the mining quota for a year.
+
+    .. math:: g = \operatorname{clip}\bigl(g_0 + \beta\,(P/P_b - 1) + g_p,\; 0,\; 0.25\bigr)
+
+    The quota follows the balance of NdPr: it grew by 20 % a year into the 2021-22 peak and by 6 %
+    in 2024, and has not been cut when prices fell. :math:`g_p` is what a policy orders on top.
+    """
+    growth = growth_per_year + response * (price_usd_per_kg / band_usd_per_kg - 1.0)
+    return float(np.clip(growth + ordered_per_year, *QUOTA_GROWTH_RANGE))
+
+
+class States:
+    """The cohort of states, one per place.
+
+    Parameters
+    ----------
+    names
+        places.
+    goods
+        number of goods.
+    quota_good, quota_place
+        the good whose price the mining quota follows, and the place that sets a quota.
+    scenario
+        the quota rule's numbers.
+    """
+
+    def __init__(
+        self, *, names: tuple[str, ...], goods: int, quota_good: int, quota_place: int,
+        scenario: Scenario,
+    ) -> None:
+        self.rows = len(names)
+        self.name = np.array(names)
+        self.place = np.arange(self.rows)
+        self.treasury_usd = np.zeros(self.rows)
+        self.stockpile_t = np.zeros((self.rows, goods))
+        self.quota_index = np.ones(self.rows)
+        self._quota_good, self._quota_place = quota_good, quota_place
+        self._price_sum, self._price_months = 0.0, 0
+        self._scenario = scenario
+        # the book: a state may resell any good it holds, at its own place
+        cell = np.repeat(np.arange(self.rows * goods), RESALE_STEPS)
+        self.ask_row, self.ask_good = cell // goods, cell % goods
+        self.ask_place = self.ask_row
+        self.bid_row = self.bid_good = self.bid_place = self.bid_class = np.zeros(0, dtype=np.int64)
+
+    def post(self, book: Book, bulletin: Bulletin) -> None:
+        """Offer what offtakes delivered, half below the last price and half at it."""
+        held = self.stockpile_t.ravel()
+        price = bulletin.netback_usd_per_kg.T.ravel()
+        quantity = np.repeat(held / RESALE_STEPS, RESALE_STEPS)
+        limit = (price[:, None] * RESALE_FACTOR).ravel()
+        book.post_asks("state", quantity, limit)
+
+    def settle(self, ask_fill_t: np.ndarray) -> np.ndarray:
+        """Take resold tonnes out of stock; returns them ``[state, good]``."""
+        sold_t = ask_fill_t.reshape(*self.stockpile_t.shape, RESALE_STEPS).sum(axis=2)
+        self.stockpile_t = np.maximum(self.stockpile_t - sold_t, 0.0)
+        return sold_t
+
+    def plan(self, period: int, bulletin: Bulletin, regime: Regime) -> None:
+        """Each December set next year's mining quota by the price of the year."""
+        s, place = self._scenario, self._quota_place
+        self._price_sum += float(bulletin.netback_usd_per_kg[self._quota_good, place])
+        self._price_months += 1
+        if (period + 1) % MONTHS_PER_YEAR == 0:
+            growth = quota_growth_share(
+                self._price_sum / self._price_months,
+                s.quota_price_band_usd_per_kg,
+                s.quota_growth_per_year,
+                s.quota_price_response,
+                float(regime.output_growth_per_year[place]),
+            )
+            self.quota_index[place] *= 1.0 + growth
+            self._price_sum, self._price_months = 0.0, 0

@@ -1,0 +1,114 @@
+"""What all traders share: columns with Mesa agents as views of rows, and how asks are formed.
+
+The numbers of a kind live in a cohort, a set of equal-length columns; rows never move. A Mesa agent
+is a view of one row, so ``mine.inventory_t`` is a number and ``mines.inventory_t`` the column. A rule
+is written once, on columns; a cohort of one row obeys the same rule.
+
+Three verbs: ``post`` (orders from the last bulletin), ``settle`` (learn the fills), ``plan``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mesa
+import numpy as np
+
+# Edges of the ask steps in months of expected sales, after which comes what is left in stock, and
+# the place on the ask curve where each step's limit is read. Normal sales fall in the middle of a step
+# read at 1, so a market in balance repeats its price.
+ASK_EDGES_MONTHS = np.array([0.5, 0.85, 1.15])
+ASK_READ_MONTHS = np.array([0.5, 0.8, 1.0, 1.5])
+ASK_STEPS = len(ASK_READ_MONTHS)
+ASK_FACTOR_RANGE = (0.6, 1.6)
+
+
+class Trader(mesa.Agent):  # type: ignore[misc]  # mesa ships no types
+    """A Mesa agent that is a view of one row of its cohort."""
+
+    def __init__(self, model: mesa.Model, cohort: Any, row: int) -> None:
+        super().__init__(model)
+        self.cohort = cohort
+        self.row = row
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("cohort", "row"):
+            raise AttributeError(name)
+        return getattr(self.cohort, name)[self.row]
+
+
+def expected_price_usd_per_kg(
+    price_usd_per_kg: np.ndarray, trend_per_month: np.ndarray, extrapolation_share: np.ndarray
+) -> np.ndarray:
+    r"""Price a trader expects: the last one, carried on by part of its trend.
+
+    .. math:: E_i = P\,(1 + x_i\,\tau), \qquad \tfrac12 P \le E_i \le 2P
+
+    Adaptive expectations with heterogeneous extrapolation :math:`x_i`.
+    """
+    return price_usd_per_kg * np.minimum(
+        np.maximum(1.0 + extrapolation_share * trend_per_month, 0.5), 2.0
+    )
+
+
+def ask_curve(
+    stock_t: np.ndarray,
+    target_t: np.ndarray,
+    sales_t: np.ndarray,
+    expected_usd_per_kg: np.ndarray,
+    floor_usd_per_kg: np.ndarray,
+    flow_slope: float,
+    stock_slope: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Rising ask steps of sellers from what they hold.
+
+    .. math:: a(q) = \max\{c,\; E\,[1 + \gamma_f (q/\hat s - 1) + \gamma_s (1 - S/S^*)]\}
+
+    where :math:`\hat s` are expected monthly sales, :math:`S` and :math:`S^*` stock and its target,
+    :math:`c` the avoidable cost. A month of normal sales at target stock clears at the expected
+    price; excess stock lowers the whole curve, a rush of demand climbs it.
+
+    Parameters
+    ----------
+    stock_t, target_t, sales_t, expected_usd_per_kg, floor_usd_per_kg
+        ``[seller]``.
+
+    Returns
+    -------
+    quantity_t, limit_usd_per_kg
+        ``[seller, step]``, limits not falling from step to step.
+    """
+    edges = np.minimum(sales_t[:, None] * ASK_EDGES_MONTHS, stock_t[:, None])
+    quantity_t = np.empty((len(stock_t), ASK_STEPS))
+    quantity_t[:, 0] = edges[:, 0]
+    quantity_t[:, 1:-1] = edges[:, 1:] - edges[:, :-1]
+    quantity_t[:, -1] = stock_t - edges[:, -1]
+    stock_ratio = np.minimum(stock_t / np.maximum(target_t, 1e-9), 3.0)
+    factor = (
+        1.0
+        + flow_slope * (ASK_READ_MONTHS[None, :] - 1.0)
+        + stock_slope * (1.0 - stock_ratio[:, None])
+    )
+    factor = np.minimum(np.maximum(factor, ASK_FACTOR_RANGE[0]), ASK_FACTOR_RANGE[1])
+    return quantity_t, np.maximum(expected_usd_per_kg[:, None] * factor, floor_usd_per_kg[:, None])
+
+
+def storage_target_t(
+    normal_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    response: float,
+) -> np.ndarray:
+    r"""Stock a seller likes to hold: more while the price is below what it is in the long run.
+
+    .. math:: S^* = \bar S\,(\bar P / P)^{\eta}, \qquad \tfrac12 \bar S \le S^* \le 2 \bar S
+
+    The storage motive that keeps a glut from driving a price to nothing at once (Wright and Williams).
+    """
+    ratio = long_price_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6)
+    return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response
+
+
+def smooth(old: np.ndarray, new: np.ndarray, memory_months: float) -> np.ndarray:
+    """Exponential smoothing with the given memory."""
+    return old + (new - old) / memory_months

@@ -1,0 +1,127 @@
+"""The order book of a month: who offers and who asks for what, where and at what limit.
+
+Which trader may post which good in which place is fixed for a run, so the grouping of orders by
+market is computed once; each month only quantities and limits change. An order a trader does not
+want this month has quantity zero.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from rare_market.clearing import BookLayout, book_layout
+from rare_market.goods import BUYER_CLASSES, Catalogue
+
+
+class Orders(NamedTuple):
+    """One side of the book, a row per order.
+
+    Attributes
+    ----------
+    trader
+        code of the trader, unique over all kinds.
+    good, place
+        codes.
+    buyer_class
+        code, 0 for asks.
+    quantity_t, limit_usd_per_kg
+        the order.
+    """
+
+    trader: np.ndarray
+    good: np.ndarray
+    place: np.ndarray
+    buyer_class: np.ndarray
+    quantity_t: np.ndarray
+    limit_usd_per_kg: np.ndarray
+
+
+class Poster(Protocol):
+    """What the book must know of a kind of trader to give it room."""
+
+    ask_row: np.ndarray  # [order] row of the trader within its kind
+    ask_good: np.ndarray
+    ask_place: np.ndarray
+    bid_row: np.ndarray
+    bid_good: np.ndarray
+    bid_place: np.ndarray
+    bid_class: np.ndarray
+    rows: int
+
+
+class Book:
+    """Collects the orders of all kinds of traders.
+
+    Parameters
+    ----------
+    kinds
+        the cohorts by name, in the order in which they hold their part of the book.
+    catalogue
+        codes of goods and places.
+    """
+
+    def __init__(self, kinds: dict[str, Poster], catalogue: Catalogue) -> None:
+        cohorts = list(kinds.values())
+        first_trader = np.cumsum([0] + [cohort.rows for cohort in cohorts])
+        self.asks = _room(
+            [c.ask_row + first for c, first in zip(cohorts, first_trader[:-1], strict=True)],
+            [c.ask_good for c in cohorts],
+            [c.ask_place for c in cohorts],
+            [np.zeros(len(c.ask_row), dtype=np.int64) for c in cohorts],
+        )
+        self.bids = _room(
+            [c.bid_row + first for c, first in zip(cohorts, first_trader[:-1], strict=True)],
+            [c.bid_good for c in cohorts],
+            [c.bid_place for c in cohorts],
+            [c.bid_class for c in cohorts],
+        )
+        self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
+        self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
+        self.layout: BookLayout = book_layout(
+            self.asks.good,
+            self.asks.place,
+            self.bids.good,
+            self.bids.place * len(BUYER_CLASSES) + self.bids.buyer_class,
+            len(catalogue.goods),
+            len(catalogue.places),
+            len(BUYER_CLASSES),
+        )
+
+    def post_asks(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
+        """Write the asks of one kind, flattened in the order it declared them."""
+        part = self.ask_part[kind]
+        self.asks.quantity_t[part] = quantity_t.ravel()
+        self.asks.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+    def post_bids(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
+        """Write the bids of one kind, flattened in the order it declared them."""
+        part = self.bid_part[kind]
+        self.bids.quantity_t[part] = quantity_t.ravel()
+        self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+
+def _room(
+    trader: list[np.ndarray],
+    good: list[np.ndarray],
+    place: list[np.ndarray],
+    buyer_class: list[np.ndarray],
+) -> Orders:
+    trader_code = np.concatenate(trader)
+    return Orders(
+        trader_code,
+        np.concatenate(good),
+        np.concatenate(place),
+        np.concatenate(buyer_class),
+        quantity_t=np.zeros(len(trader_code)),
+        limit_usd_per_kg=np.zeros(len(trader_code)),
+    )
+
+
+def _parts(kinds: dict[str, Poster], lengths: list[int]) -> dict[str, slice]:
+    ends = np.cumsum([0, *lengths])
+    return {
+        kind: slice(int(a), int(b))
+        for kind, a, b in zip(kinds, ends[:-1], ends[1:], strict=True)
+    }

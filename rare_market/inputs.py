@@ -1,0 +1,255 @@
+"""The input tables: read, check and fingerprint them.
+
+A table is a CSV file of the data folder; a user's own folder with the same file names works too.
+No place, good or ore class is named here: adding one is a row of data. Every row carries the key of
+a source listed in ``SOURCES.csv``, the year, a confidence (A read in a primary document, B in a
+secondary one, C recalled or assumed) and a note.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import numpy as np
+
+__all__ = ["InputError", "Table", "Tables", "check_tables", "load_tables", "table_checksums"]
+
+BASKET_TOTAL_PERCENT = 100.0
+TOLERANCE = 1e-6  # tonnes per unit of activity, percentage points
+ANY = "any"  # a place that stands for every place
+VOCABULARY: dict[str, set[Any]] = {
+    "confidence": {"A", "B", "C"},
+    "role": {"input", "output"},
+    "allied": {"yes", "no"},
+    "ownership": {"state", "private", "informal"},
+    "status": {"operating", "ramping", "mothballed", "closed"}
+    | {"construction", "permitting", "planned"},
+}
+LARGE = 1e15  # refuses infinity in a column without a natural upper bound
+TONNES = ("capacity_t_per_year", "output_2024_t", "demand_t_per_year", "collection_t_per_year")
+MONEY = ("capex_usd", "cash_cost_usd_per_kg", "freight_usd_per_kg", "price_usd_per_kg")
+
+# number columns and the bounds of their values; every other column is text
+NUMBERS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys((*TONNES, *MONEY, "quantity_t"), (0, LARGE)),
+    **dict.fromkeys(("rare_earth_cost_share", "bound_share"), (0, 1)),
+    **dict.fromkeys(("growth_2024_2030_per_year", "growth_2030_2035_per_year"), (-1, 1)),
+    **dict.fromkeys(("target_cover_months", "cover_months"), (0, 600)),
+    "share_percent": (0, 100),
+    "reo_t_per_t": (0, 1.5),  # a metal holds more oxide equivalent than its own mass
+    "start_year": (1800, 2100),
+    "lead_time_years": (0, 40),
+    "short_run_elasticity": (-10, 0),
+    "rate_share": (0, 10),
+    "value": (-LARGE, LARGE),
+}
+
+
+class InputError(ValueError):
+    """A table that cannot be used: one sentence naming table, row, field, value and bound."""
+
+
+class Table(dict[str, np.ndarray[Any, Any]]):
+    """One input table: column name to array, text or float64, all of one length."""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.values()))) if self else 0
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Every input table, by the name of its file and with the columns that identify a row."""
+
+    places: Annotated[Table, "place"]
+    goods: Annotated[Table, "good"]
+    baskets: Annotated[Table, "good", "element"]
+    composition: Annotated[Table, "good", "element"]
+    recipes: Annotated[Table, "process", "role", "good"]
+    facilities: Annotated[Table, "facility"]
+    demand: Annotated[Table, "sector", "place", "good"]
+    scrap_collection: Annotated[Table, "place", "good"]
+    sectors: Annotated[Table, "sector"]
+    origin_bound: Annotated[Table, "place", "good"]
+    freight: Annotated[Table, "origin", "destination", "stage"]
+    taxes: Annotated[Table, "kind", "place", "origin", "scope", "start"]
+    policies_in_force: Annotated[Table, "name"]
+    prices: Annotated[Table, "good", "place", "basis", "period"]
+    stocks: Annotated[Table, "holder", "place", "item"]
+    benchmarks: Annotated[Table, "quantity", "scope"]
+    sources: Annotated[Table, "key"]
+
+
+KEYS: dict[str, tuple[str, ...]] = {
+    name: hint.__metadata__ for name, hint in get_type_hints(Tables, include_extras=True).items()
+}
+
+
+def table_path(name: str, folder: Path | None = None) -> Path:
+    """Return the file of a table in a folder, by default in the data shipped with the package."""
+    root = Path(str(resources.files("rare_market") / "data")) if folder is None else Path(folder)
+    return root / (f"{name.upper()}.csv" if name == "sources" else f"{name}.csv")
+
+
+def read_table(path: Path) -> Table:
+    """Read one CSV file: text columns as ``str`` arrays, number columns as ``float64``."""
+    if not path.is_file():
+        raise InputError(f"{path.name}: the file is missing in {path.parent}.")
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        header, *records = list(csv.reader(lines)) or [[]]
+    for number, record in enumerate(records, start=2):
+        if len(record) != len(header):
+            raise InputError(
+                f"{path.name}, line {number}: {len(record)} fields, the header has {len(header)}."
+            )
+    table = Table()
+    columns = zip(*records, strict=True) if records else iter([()] * len(header))
+    for name, column in zip(header, columns, strict=True):
+        try:
+            table[name] = np.array(column, dtype=np.float64 if name in NUMBERS else np.str_)
+        except ValueError as error:
+            raise InputError(f"{path.name}, column {name}: {error}; a number is needed.") from None
+    return table
+
+
+def load_tables(folder: Path | None = None) -> Tables:
+    """Read and check every table.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        A folder with the same files and columns; the package's own data by default.
+
+    Returns
+    -------
+    Tables
+        The checked tables.
+
+    Examples
+    --------
+    >>> tables = load_tables()
+    >>> tables.places.rows
+    13
+    """
+    tables = Tables(**{name: read_table(table_path(name, folder)) for name in KEYS})
+    if folder is not None:
+        for name in KEYS:
+            with table_path(name).open(encoding="utf-8") as shipped:
+                for column in shipped.readline().strip().split(","):
+                    if column not in getattr(tables, name):
+                        raise InputError(f"{name}.csv: the column {column} is missing.")
+    check_tables(tables)
+    return tables
+
+
+def table_checksums(folder: Path | None = None) -> dict[str, str]:
+    """Return the SHA-256 of each table's file, for the provenance of a run."""
+    return {n: hashlib.sha256(table_path(n, folder).read_bytes()).hexdigest() for n in KEYS}
+
+
+def check_tables(tables: Tables) -> None:
+    """Refuse tables with unknown codes, sources or marks, bad values or unbalanced mass.
+
+    Raises
+    ------
+    InputError
+        One sentence: table, row, field, value and what is allowed.
+    """
+    named: dict[str, Table] = {name: getattr(tables, name) for name in KEYS}
+    sources = named.pop("sources")
+    _check_columns(named)
+    _check_codes(tables, named, set(sources["key"]))
+    _check_baskets(tables.baskets)
+    _check_mass(tables)
+
+
+def _refuse(name: str, table: Table, row: Any, column: str, bound: str) -> InputError:
+    key = "/".join(str(table[part][row]) for part in KEYS[name])
+    value = table[column][row]
+    return InputError(f"{name}.csv, row {row + 2} ({key}): {column} is {value!s}, {bound}.")
+
+
+def _check_columns(named: dict[str, Table]) -> None:
+    """Check that numbers are in range and keys are unique."""
+    for name, table in named.items():
+        for column in set(table) & set(NUMBERS):
+            low, high = NUMBERS[column]
+            good = (table[column] >= low) & (table[column] <= high)  # NaN fails
+            for row in np.flatnonzero(~good):
+                raise _refuse(name, table, row, column, f"allowed is {low:g} to {high:g}")
+        keys = list(zip(*(table[part] for part in KEYS[name]), strict=True))
+        order = sorted(range(len(keys)), key=lambda row: keys[row])
+        for before, after in pairwise(order):
+            if keys[before] == keys[after]:
+                raise _refuse(name, table, after, KEYS[name][-1], "the key occurs twice")
+
+
+def _check_codes(tables: Tables, named: dict[str, Table], sources: set[Any]) -> None:
+    """Check that every code used in a table is defined in its own table."""
+    places, goods = set(tables.places["place"]), set(tables.goods["good"])
+    stages, processes = set(tables.goods["stage"]), set(tables.recipes["process"])
+    known = VOCABULARY | {
+        "place": places | {ANY},
+        "origin": places | {ANY},
+        "destination": places,
+        "good": goods,
+        "sector": set(tables.sectors["sector"]),
+        "process_or_good": processes | goods,
+        "feeds": set(tables.facilities["facility"]) | {""},
+    }
+    by_table = {("freight", "stage"): stages, ("taxes", "scope"): stages | goods}
+    for name, table in named.items():
+        for column in table:
+            codes = by_table.get((name, column), known.get(column))
+            if codes is None:
+                continue
+            for code in set(table[column]) - codes:
+                row = np.flatnonzero(table[column] == code)[0]
+                listed = f"not one of {', '.join(sorted(codes))[:200]}"
+                raise _refuse(name, table, row, column, listed)
+        for cited in sorted(set(table["source"])):
+            if not set(cited.split(";")) <= sources:
+                row = np.flatnonzero(table["source"] == cited)[0]
+                raise _refuse(name, table, row, "source", "every key must be in SOURCES.csv")
+
+
+def _check_baskets(baskets: Table) -> None:
+    """Check that the element shares of each concentrate sum to one hundred percent."""
+    for good in dict.fromkeys(baskets["good"]):
+        rows = np.flatnonzero(baskets["good"] == good)
+        total = baskets["share_percent"][rows].sum()
+        if abs(total - BASKET_TOTAL_PERCENT) > TOLERANCE:
+            raise InputError(
+                f"baskets.csv, rows of {good}: share_percent sums to {total:.6f}, 100 is needed."
+            )
+
+
+def _check_mass(tables: Tables) -> None:
+    """Check that no recipe gives more of an element than it takes."""
+    contained: dict[str, dict[str, float]] = defaultdict(dict)
+    for table, column, scale in (
+        (tables.baskets, "share_percent", 1 / BASKET_TOTAL_PERCENT),
+        (tables.composition, "reo_t_per_t", 1.0),
+    ):
+        for row in range(table.rows):
+            contained[table["good"][row]][table["element"][row]] = table[column][row] * scale
+    balance: dict[tuple[str, str], float] = defaultdict(float)
+    recipes = tables.recipes
+    for row in range(recipes.rows):
+        sign = 1 if recipes["role"][row] == "input" else -1
+        for element, share in contained[recipes["good"][row]].items():
+            balance[recipes["process"][row], element] += sign * recipes["quantity_t"][row] * share
+    for (process, element), left in balance.items():
+        if left < -TOLERANCE:
+            raise InputError(
+                f"recipes.csv, process {process}: outputs hold {-left:.6g} t more {element} per "
+                f"unit of activity than inputs, at most {TOLERANCE:g} is allowed."
+            )

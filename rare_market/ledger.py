@@ -1,0 +1,162 @@
+"""Who pays whom for what: every payment has a payer, a payee and a reason, so money sums to zero.
+
+Accounts are kept by kind and place (the mines of Australia, the state of Japan). Besides the four
+kinds of trader there are carriers, through whom every trade is paid and whose freight is spent at its
+origin, and the rest of the economy, which supplies labour, reagents, ships and capital goods and pays
+for what the final buyers make.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.contracts import KG_PER_T
+from rare_market.regime import Regime
+
+KINDS = ("producer", "processor", "buyer", "state", "carrier", "economy")
+REASONS = (
+    "goods",
+    "freight",
+    "import_duty",
+    "export_tax",
+    "resource_tax",
+    "scarcity_rent",
+    "price_floor",
+    "offtake",
+    "undercutting",
+    "operating_cost",
+    "capital_cost",
+    "final_demand",
+)
+KIND = {name: i for i, name in enumerate(KINDS)}
+REASON = {name: i for i, name in enumerate(REASONS)}
+
+
+class TradeCost(NamedTuple):
+    """Parts of the cost of a lane, ``[good, origin, destination]`` in USD/kg.
+
+    Attributes
+    ----------
+    freight, export_tax, import_duty
+        the parts; ``total`` is their sum.
+    """
+
+    freight: np.ndarray
+    export_tax: np.ndarray
+    import_duty: np.ndarray
+    total: np.ndarray
+
+
+def trade_cost_usd_per_kg(
+    regime: Regime, netback_usd_per_kg: np.ndarray, insurance_share: float
+) -> TradeCost:
+    r"""Cost of each lane under the regime.
+
+    .. math:: c_{od} = f_{od} + i P_o + t_o P_o + \tau_{od}\,[(1 + t_o + i) P_o + f_{od}]
+
+    Taxes are charged on customs value, which is last month's price :math:`P_o` at the origin, so
+    the cost of a lane is known when the month's market opens. Domestic lanes (:math:`o = d`) bear
+    freight only.
+    """
+    value = netback_usd_per_kg[:, :, None]
+    abroad = ~np.eye(value.shape[1], dtype=bool)[None, :, :]
+    freight = regime.freight_usd_per_kg + np.where(abroad, insurance_share * value, 0.0)
+    export_tax = np.where(abroad, regime.export_tax_share[:, :, None] * value, 0.0)
+    import_duty = np.where(
+        abroad & np.isfinite(freight), regime.import_duty_share * (value + freight + export_tax), 0.0
+    )
+    return TradeCost(freight, export_tax, import_duty, freight + export_tax + import_duty)
+
+
+class Ledger:
+    """Payments of one month.
+
+    Attributes
+    ----------
+    balance_usd
+        ``[kind, place, reason]`` received less paid.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self.balance_usd = np.zeros((len(KINDS), places, len(REASONS)))
+
+    def open_month(self) -> None:
+        """Start a month with empty accounts."""
+        self.balance_usd[:] = 0.0
+
+    def pay(
+        self,
+        payer: tuple[str, np.ndarray],
+        payee: tuple[str, np.ndarray],
+        reason: str,
+        usd: np.ndarray,
+    ) -> None:
+        """Book payments, one per row; a negative amount flows the other way.
+
+        Parameters
+        ----------
+        payer, payee
+            kind, and ``[payment]`` place codes.
+        reason
+            one of :data:`REASONS`.
+        usd
+            ``[payment]``.
+        """
+        column = REASON[reason]
+        self.balance_usd[KIND[payer[0]], :, column] -= np.bincount(
+            payer[1], usd, minlength=self.places
+        )
+        self.balance_usd[KIND[payee[0]], :, column] += np.bincount(
+            payee[1], usd, minlength=self.places
+        )
+
+    def settle_trade(
+        self,
+        flow_t: np.ndarray,
+        price_usd_per_kg: np.ndarray,
+        netback_usd_per_kg: np.ndarray,
+        cost: TradeCost,
+        buyer_classes: int,
+    ) -> None:
+        r"""Pay freight, taxes and rents on the month's flows; goods are paid by their traders.
+
+        The wedge between what buyers pay and sellers keep is
+        :math:`(p_d - p_o) f_{od}`: freight, duty to the destination's treasury, and tax and what
+        is left (the rent of a limit or a quota) to the origin's treasury. Carriers keep nothing.
+
+        Parameters
+        ----------
+        flow_t
+            ``[good, origin, demand node]``.
+        price_usd_per_kg, netback_usd_per_kg
+            ``[good, demand node]`` and ``[good, origin]``.
+        cost
+            of each lane.
+        buyer_classes
+            demand nodes per place.
+        """
+        good, origin, node = np.nonzero(flow_t)
+        if len(good) == 0:
+            return
+        tonnes = flow_t[good, origin, node] * KG_PER_T
+        destination = node // buyer_classes
+        lane = (good, origin, destination)
+        wedge = (price_usd_per_kg[good, node] - netback_usd_per_kg[good, origin]) * tonnes
+        freight, tax, duty = (
+            part[lane] * tonnes for part in (cost.freight, cost.export_tax, cost.import_duty)
+        )
+        # buyers paid carriers at the destination, sellers are paid by carriers at the origin
+        carrier = ("carrier", origin)
+        value = price_usd_per_kg[good, node] * tonnes
+        self.pay(("carrier", destination), carrier, "goods", value)
+        self.pay(carrier, ("economy", origin), "freight", freight)
+        self.pay(carrier, ("state", origin), "export_tax", tax)
+        self.pay(carrier, ("state", destination), "import_duty", duty)
+        self.pay(carrier, ("state", origin), "scarcity_rent", wedge - freight - tax - duty)
+
+    def imbalance_usd(self) -> float:
+        """Sum of all accounts: zero but for rounding."""
+        return float(self.balance_usd.sum())

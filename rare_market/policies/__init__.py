@@ -1,0 +1,53 @@
+"""Instruments, one file each; :data:`INSTRUMENTS` lists them by name."""
+
+from __future__ import annotations
+
+from rare_market.declare import InvalidValueError, parse_values
+from rare_market.policies.base import Policy
+from rare_market.policies.export_quota import ExportQuota
+from rare_market.policies.offtake_guarantee import OfftakeGuarantee
+from rare_market.policies.price_floor import PriceFloor
+from rare_market.policies.tariff import Tariff
+from rare_market.policies.undercutting import Undercutting
+
+INSTRUMENTS: dict[str, type[Policy]] = {
+    instrument.name: instrument
+    for instrument in (Undercutting, OfftakeGuarantee, PriceFloor, Tariff, ExportQuota)
+}
+
+__all__ = [
+    "INSTRUMENTS",
+    "ExportQuota",
+    "OfftakeGuarantee",
+    "Policy",
+    "PriceFloor",
+    "Tariff",
+    "Undercutting",
+    "read_policy",
+]
+
+
+def read_policy(text: str) -> Policy:
+    """Build a policy from ``NAME`` or ``NAME:field=value,field=value``.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for an unknown instrument or field, or a value out of range.
+
+    Examples
+    --------
+    >>> read_policy("tariff:rate_share=0.4").rate_share
+    0.4
+    """
+    name, _, assignments = text.partition(":")
+    if name not in INSTRUMENTS:
+        raise InvalidValueError(f"policy {name!r} is unknown: there are {', '.join(INSTRUMENTS)}.")
+    texts = {}
+    for assignment in filter(None, assignments.split(",")):
+        field, sign, value = assignment.partition("=")
+        if not sign:
+            raise InvalidValueError(f"{name}: {assignment!r} must have the form field=value.")
+        texts[field.strip()] = value.strip()
+    instrument = INSTRUMENTS[name]
+    return instrument(**parse_values(instrument, texts, name))

@@ -1,0 +1,123 @@
+"""What an instrument is: dated terms, and one method that amends the rule book."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import InvalidValueError, check_ranges, parameter
+from rare_market.goods import STAGES, Catalogue
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+ALLIED = "allied"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy(ABC):
+    """An instrument of one state or coalition.
+
+    A policy never touches an agent or a price. :meth:`amend` is pure: it returns the rules in force
+    with this instrument added. Instruments apply in the order listed; taxes add up, ceilings and
+    limits take the lower value, contracts and quotas stand side by side.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        on construction, for a value out of its declared range.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+
+    start_year: float = parameter(
+        2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice"
+    )
+    duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
+
+    def __post_init__(self) -> None:
+        check_ranges(self, self.name)
+
+    def in_force(self, year: float) -> bool:
+        """Whether the instrument applies at a moment."""
+        return self.start_year - 1e-9 <= year < self.start_year + self.duration_years - 1e-9
+
+    def check(self, catalogue: Catalogue) -> None:
+        """Refuse a good or place the catalogue does not know.
+
+        Raises
+        ------
+        rare_market.declare.InvalidValueError
+            naming the field and what there is.
+        """
+        for field in ("goods",):
+            if hasattr(self, field):
+                choose_goods(catalogue, getattr(self, field), f"{self.name}: {field}")
+        for field in ("producers", "payer", "buyer", "origins", "destinations", "state"):
+            if hasattr(self, field):
+                choose_places(catalogue, getattr(self, field), f"{self.name}: {field}")
+
+    @abstractmethod
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Return the rules with this instrument added; only called while it is in force."""
+
+
+def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
+    """Mask ``[good]`` of goods and stages named in a text, joined by ``+``.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is neither.
+    """
+    mask = np.zeros(len(catalogue.goods), dtype=bool)
+    for word in text.split("+"):
+        if word in STAGES:
+            mask |= catalogue.of_stage(word)
+        elif word in catalogue.goods:
+            mask[catalogue.goods.index(word)] = True
+        else:
+            raise InvalidValueError(
+                f"{owner} = {word!r} is neither a stage ({', '.join(STAGES)}) "
+                f"nor a good ({', '.join(catalogue.goods)})."
+            )
+    return mask
+
+
+def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
+    """Mask ``[place]`` of places named in a text, joined by ``+``; ``allied`` is the allied ones.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is no place.
+    """
+    mask = np.zeros(len(catalogue.places), dtype=bool)
+    for word in text.split("+"):
+        if word == ALLIED:
+            mask |= catalogue.allied
+        elif word in catalogue.places:
+            mask[catalogue.places.index(word)] = True
+        else:
+            raise InvalidValueError(
+                f"{owner} = {word!r} is not a place: there are {ALLIED}, "
+                f"{', '.join(catalogue.places)}."
+            )
+    return mask
+
+
+def one_place(catalogue: Catalogue, text: str, owner: str) -> int:
+    """Code of a single place.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        if the text names none or several.
+    """
+    chosen = np.nonzero(choose_places(catalogue, text, owner))[0]
+    if len(chosen) != 1:
+        raise InvalidValueError(f"{owner} = {text!r} must be one place.")
+    return int(chosen[0])

@@ -1,0 +1,42 @@
+"""The rules in force at the start, built from data: the status quo is not code.
+
+Freight, value-added tax that China does not refund on exports, import duties, resource taxes, and the
+choice of some buyers to avoid Chinese magnets. Every row has its source in the data tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.goods import BOUND, BUYER_CLASSES, STAGES, Catalogue, codes
+from rare_market.inputs import Tables
+from rare_market.regime import Regime, open_regime
+
+
+def current_law(tables: Tables, catalogue: Catalogue) -> Regime:
+    """Regime of January 2024 from the tables ``freight`` and ``taxes``."""
+    c = catalogue
+    freight = np.full((len(STAGES), len(c.places), len(c.places)), np.inf)
+    rows = tables.freight
+    freight[
+        codes(STAGES, rows["stage"]),
+        codes(c.places, rows["origin"]),
+        codes(c.places, rows["destination"]),
+    ] = rows["freight_usd_per_kg"]
+    regime = open_regime(freight[c.stage], len(BUYER_CLASSES))
+    taxes = tables.taxes
+    for i in range(len(taxes["kind"])):
+        scope, rate = str(taxes["scope"][i]), float(taxes["rate_share"][i])
+        goods = c.of_stage(scope) if scope in STAGES else np.array([g == scope for g in c.goods])
+        place = c.place(str(taxes["place"][i]))
+        kind = str(taxes["kind"][i])
+        if kind == "vat_not_refunded":
+            regime.export_tax_share[goods, place] = rate
+        elif kind == "resource_tax":
+            regime.resource_tax_share[goods, place] = rate
+        elif kind == "import_duty":
+            origin = str(taxes["origin"][i])
+            origins = slice(None) if origin == "any" else c.place(origin)
+            regime.import_duty_share[goods, origins, place] = rate
+    regime.excluded_origin[BOUND, c.china] = True
+    return regime

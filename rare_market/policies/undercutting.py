@@ -1,0 +1,73 @@
+r"""Price undercutting: state producers sell below what rivals need.
+
+While it lasts, Chinese state producers ask no more than
+
+.. math:: \bar a_g = (1 - d)\, C_g / (1 + t_g)
+
+for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
+and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost; and
+the mining quota grows faster as long as the price stands above that ceiling. The treasury covers what
+its producers then fall short of their full cost. With an entry trigger it acts only while enough
+capacity is being built outside China.
+
+The claim it stands for: the US House Select Committee's report on predatory pricing (November 2025)
+that NdPr and samarium were sold below cost; the theory of recoupment is older (McGee 1958; Bolton and
+Scharfstein 1990).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.policies.base import Policy, choose_goods, one_place
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undercutting(Policy):
+    """Chinese state producers sell below rivals' full cost."""
+
+    name: ClassVar[str] = "undercutting"
+    summary: ClassVar[str] = "Chinese state producers sell below rivals' full cost"
+
+    state: str = parameter("CHN", "", None, None, "the state that undercuts", "choice")
+    goods: str = parameter(
+        "ndpr_oxide+dy_oxide+tb_oxide", "", None, None, "goods or stages undercut", "choice"
+    )
+    depth_share: float = parameter(
+        0.4, "share", 0.0, 0.95, "how far below rivals' full cost the export price is held"
+    )
+    entry_trigger_share: float = parameter(
+        0.0, "share", 0.0, 5.0,
+        "separation capacity being built abroad, relative to that operating, that sets it off",
+    )
+    extra_output_growth_per_year: float = parameter(
+        0.1, "1/year", 0.0, 0.5, "extra growth of the mining quota while the price is above"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Lower what state producers may ask, cover their losses, order more output."""
+        if bulletin.entry_share < self.entry_trigger_share:
+            return regime
+        place = one_place(bulletin.catalogue, self.state, f"{self.name}: state")
+        goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
+        goods &= np.isfinite(bulletin.rival_cost_usd_per_kg)
+        wanted = (1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg[goods]
+        wanted /= 1.0 + regime.export_tax_share[goods, place]
+        ceiling = regime.state_ask_ceiling_usd_per_kg.copy()
+        ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)
+        cover = regime.state_loss_cover_share.copy()
+        cover[place] = 1.0
+        growth = regime.output_growth_per_year.copy()
+        if (bulletin.netback_usd_per_kg[goods, place] > wanted).any():
+            growth[place] += self.extra_output_growth_per_year
+        return regime._replace(
+            state_ask_ceiling_usd_per_kg=ceiling,
+            state_loss_cover_share=cover,
+            output_growth_per_year=growth,
+        )

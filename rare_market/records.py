@@ -1,0 +1,374 @@
+"""What is kept of a run, and the bulletin: the part of it that every trader sees.
+
+Arrays are filled month by month; :meth:`Records.frame` gives any of them as a tidy table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, Catalogue
+from rare_market.ledger import KINDS, REASONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CHANNELS = ("market", "tied", "offtake")
+FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
+GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
+MASS_COLUMNS = ("mined_t", "collected_t", "consumed_t", "lost_t", "stock_t")
+
+
+class Bulletin(NamedTuple):
+    """What was published at the start of a month.
+
+    Attributes
+    ----------
+    period
+        month of the run, from 0.
+    year
+        calendar year with its fraction, at the start of the month.
+    price_usd_per_kg
+        ``[good, place, buyer class]`` last delivered price.
+    netback_usd_per_kg
+        ``[good, place]`` last price a seller there kept.
+    trend_per_month
+        ``[good, place]`` smoothed growth of that price.
+    long_price_usd_per_kg, long_netback_usd_per_kg
+        ``[good, place]`` means that investors expect to go on (open class).
+    rival_cost_usd_per_kg
+        ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is none.
+    entry_share
+        separation capacity being built outside China as a share of that operating there.
+    catalogue
+        codes of goods and places.
+    """
+
+    period: int
+    year: float
+    price_usd_per_kg: np.ndarray
+    netback_usd_per_kg: np.ndarray
+    trend_per_month: np.ndarray
+    long_price_usd_per_kg: np.ndarray
+    long_netback_usd_per_kg: np.ndarray
+    rival_cost_usd_per_kg: np.ndarray
+    entry_share: float
+    catalogue: Catalogue
+
+
+class Records:
+    """Everything kept of one run.
+
+    Attributes
+    ----------
+    price_usd_per_kg, price_low_usd_per_kg, price_high_usd_per_kg
+        ``[period, good, place, buyer class]`` delivered quote and its dual interval.
+    netback_usd_per_kg
+        ``[period, good, place]``.
+    age_months, status
+        ``[period, good, place, buyer class]`` age of a carried price, and the market's status.
+    bought_t, paid_usd
+        ``[period, good, place, buyer class]``; their ratio is the transaction price.
+    flow_t
+        ``[period, good, origin, destination]`` on the market.
+    contract_t, contract_usd
+        ``[period, channel, good, origin, destination]`` under tied supply and offtakes.
+    capacity_t, operating_t, building_t, output_t
+        ``[period, facility stage, place]`` tonnes per month.
+    balance_usd
+        ``[period, kind, place, reason]`` the ledger.
+    used_t, shortage_t, final_spend_usd
+        ``[period, good, place]`` of buyers.
+    stock_t
+        ``[period, good, place]`` held by anyone.
+    secured_t
+        ``[period, good]`` tonnes paid for under price floors and offtakes.
+    mass
+        ``[period, element, column of MASS_COLUMNS]`` tonnes as oxide.
+    facility_status, facility_output_t
+        ``[period, facility]``.
+    gap_relative, excess_demand_t, slackness_usd
+        ``[period, good]`` the clearing's certificate.
+    quota_rent_usd_per_kg
+        ``[period, quota]``.
+    provenance
+        what is needed to make the run again.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        periods: int,
+        start_year: int,
+        facility: np.ndarray,
+        facility_place: np.ndarray,
+        facility_stage: np.ndarray,
+        provenance: dict[str, Any],
+    ) -> None:
+        self.catalogue = catalogue
+        self.start_year = start_year
+        self.provenance = provenance
+        self.facility, self.facility_place = facility, facility_place
+        self.facility_stage = facility_stage
+        goods, places = len(catalogue.goods), len(catalogue.places)
+        node = (periods, goods, places, len(BUYER_CLASSES))
+        place = (periods, goods, places)
+        lane = (periods, goods, places, places)
+        alive = (periods, len(FACILITY_STAGES), places)
+        for name in ("price_usd_per_kg", "price_low_usd_per_kg", "price_high_usd_per_kg"):
+            setattr(self, name, np.full(node, np.nan))
+        self.netback_usd_per_kg = np.full(place, np.nan)
+        self.age_months = np.zeros(node, dtype=np.int32)
+        self.status = np.zeros(node, dtype=np.int8)
+        self.bought_t, self.paid_usd = np.zeros(node), np.zeros(node)
+        self.flow_t = np.zeros(lane)
+        self.contract_t: list[tuple[int, int, int, int, int, float, float]] = []
+        self.capacity_t, self.operating_t = np.zeros(alive), np.zeros(alive)
+        self.building_t, self.output_t = np.zeros(alive), np.zeros(alive)
+        self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
+        self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
+        self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
+        self.secured_t = np.zeros((periods, goods))
+        self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
+        self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
+        self.facility_output_t = np.zeros((periods, len(facility)))
+        for name in ("gap_relative", "excess_demand_t", "slackness_usd"):
+            setattr(self, name, np.zeros((periods, goods)))
+        self.quota_rent_usd_per_kg: list[np.ndarray] = []
+        self.periods = 0  # months recorded so far
+
+    @property
+    def valid(self) -> bool:
+        """Whether every month's clearing passed its certificate."""
+        return bool((self.gap_relative[: self.periods] <= GAP_LIMIT).all())
+
+    def months(self) -> np.ndarray:
+        """First day of each recorded month, ``datetime64[D]``."""
+        first = np.datetime64(f"{self.start_year}-01", "M")
+        return (first + np.arange(self.periods)).astype("datetime64[D]")
+
+    def year_slice(self, year: int) -> slice:
+        """Periods of a calendar year."""
+        first = (year - self.start_year) * MONTHS_PER_YEAR
+        return slice(first, first + MONTHS_PER_YEAR)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return one part of the records as a tidy table.
+
+        Parameters
+        ----------
+        name
+            one of :data:`FRAMES`.
+
+        Raises
+        ------
+        KeyError
+            for any other name; the message lists those there are.
+        """
+        import pandas as pd
+
+        if name not in FRAMES:
+            raise KeyError(f"no frame {name!r}: there are {', '.join(FRAMES)}")
+        return pd.DataFrame(getattr(self, f"_{name}")())
+
+    # -- the frames ---------------------------------------------------------------------------
+
+    def _label(self, names: tuple[str, ...], codes: np.ndarray) -> Any:
+        import pandas as pd
+
+        return pd.Categorical.from_codes(codes, list(names))
+
+    def _grid(
+        self, values: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]], keep: np.ndarray
+    ) -> dict[str, Any]:
+        """Columns of the cells of ``[period, *axes]`` arrays for which ``keep`` holds."""
+        index = np.nonzero(keep)
+        columns: dict[str, Any] = {"month": self.months()[index[0]]}
+        for (axis, names), codes in zip(axes.items(), index[1:], strict=True):
+            columns[axis] = self._label(names, codes)
+        columns.update({name: array[: self.periods][index] for name, array in values.items()})
+        return columns
+
+    def _prices(self) -> dict[str, Any]:
+        n = self.periods
+        places = self.catalogue.places
+        netback = np.broadcast_to(self.netback_usd_per_kg[..., None], self.price_usd_per_kg.shape)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            transaction = self.paid_usd / (1000.0 * self.bought_t)
+        return self._grid(
+            {
+                "price_usd_per_kg": self.price_usd_per_kg,
+                "price_low_usd_per_kg": self.price_low_usd_per_kg,
+                "price_high_usd_per_kg": self.price_high_usd_per_kg,
+                "netback_usd_per_kg": netback,
+                "transaction_usd_per_kg": np.where(self.bought_t > 0, transaction, np.nan),
+                "bought_t": self.bought_t,
+                "age_months": self.age_months,
+                "status": self.status,
+            },
+            {"good": self.catalogue.goods, "place": places, "buyer_class": BUYER_CLASSES},
+            np.isfinite(self.price_usd_per_kg[:n]),
+        )
+
+    def _flows(self) -> dict[str, Any]:
+        places = self.catalogue.places
+        return self._grid(
+            {"flow_t": self.flow_t},
+            {"good": self.catalogue.goods, "origin": places, "destination": places},
+            self.flow_t[: self.periods] > 0,
+        )
+
+    def _trades(self) -> dict[str, Any]:
+        n, c = self.periods, self.catalogue
+        period, good, origin, destination = np.nonzero(self.flow_t[:n])
+        flow = self.flow_t[period, good, origin, destination]
+        # a market trade is priced at what its seller keeps
+        netback = self.netback_usd_per_kg[period, good, origin]
+        rows = np.array(self.contract_t).reshape(-1, 7)
+        codes = rows[:, :5].astype(np.int64)
+        def joined(market: np.ndarray, contract: np.ndarray) -> np.ndarray:
+            return np.concatenate([market, contract])
+
+        return {
+            "month": self.months()[joined(period, codes[:, 0])],
+            "channel": self._label(
+                CHANNELS, joined(np.zeros(len(period), dtype=np.int64), codes[:, 1])
+            ),
+            "good": self._label(c.goods, joined(good, codes[:, 2])),
+            "origin": self._label(c.places, joined(origin, codes[:, 3])),
+            "destination": self._label(c.places, joined(destination, codes[:, 4])),
+            "quantity_t": joined(flow, rows[:, 5]),
+            "seller_price_usd_per_kg": joined(netback, rows[:, 6]),
+        }
+
+    def _capacity(self) -> dict[str, Any]:
+        year = MONTHS_PER_YEAR
+        everywhere = np.ones((self.periods, *self.capacity_t.shape[1:]), dtype=bool)
+        return self._grid(
+            {
+                "capacity_t_per_year": self.capacity_t * year,
+                "operating_t_per_year": self.operating_t * year,
+                "building_t_per_year": self.building_t * year,
+                "output_t": self.output_t,
+            },
+            {"stage": FACILITY_STAGES, "place": self.catalogue.places},
+            everywhere,
+        )
+
+    def _accounts(self) -> dict[str, Any]:
+        return self._grid(
+            {"received_usd": self.balance_usd},
+            {"kind": KINDS, "place": self.catalogue.places, "reason": REASONS},
+            self.balance_usd[: self.periods] != 0,
+        )
+
+    def _treasury(self) -> dict[str, Any]:
+        state = self.balance_usd[:, KINDS.index("state")]
+        return self._grid(
+            {"received_usd": state},
+            {"place": self.catalogue.places, "reason": REASONS},
+            state[: self.periods] != 0,
+        )
+
+    def _demand(self) -> dict[str, Any]:
+        return self._grid(
+            {
+                "used_t": self.used_t,
+                "shortage_t": self.shortage_t,
+                "spend_usd": self.final_spend_usd,
+            },
+            {"good": self.catalogue.goods, "place": self.catalogue.places},
+            self.used_t[: self.periods] > 0,
+        )
+
+    def _stocks(self) -> dict[str, Any]:
+        return self._grid(
+            {"stock_t": self.stock_t},
+            {"good": self.catalogue.goods, "place": self.catalogue.places},
+            self.stock_t[: self.periods] > 0,
+        )
+
+    def _mass(self) -> dict[str, Any]:
+        keep = np.ones(self.mass[: self.periods, :, 0].shape, dtype=bool)
+        values = {name: self.mass[..., i] for i, name in enumerate(MASS_COLUMNS)}
+        return self._grid(values, {"element": self.catalogue.elements}, keep)
+
+    def _facilities(self) -> dict[str, Any]:
+        n, rows = self.periods, len(self.facility)
+        return {
+            "month": np.repeat(self.months(), rows),
+            "facility": np.tile(self.facility, n),
+            "stage": self._label(FACILITY_STAGES, np.tile(self.facility_stage, n)),
+            "place": self._label(self.catalogue.places, np.tile(self.facility_place, n)),
+            "status": self._label(FACILITY_STATUSES, self.facility_status[:n].ravel()),
+            "output_t": self.facility_output_t[:n].ravel(),
+        }
+
+    def _certificate(self) -> dict[str, Any]:
+        keep = np.ones((self.periods, len(self.catalogue.goods)), dtype=bool)
+        return self._grid(
+            {
+                "gap_relative": self.gap_relative,
+                "excess_demand_t": self.excess_demand_t,
+                "slackness_usd": self.slackness_usd,
+            },
+            {"good": self.catalogue.goods},
+            keep,
+        )
+
+
+FRAMES = (
+    "prices",
+    "flows",
+    "trades",
+    "capacity",
+    "facilities",
+    "treasury",
+    "accounts",
+    "demand",
+    "stocks",
+    "mass",
+    "certificate",
+)
+
+
+def provenance_of(scenario: Any, policies: tuple[Any, ...], checksums: dict[str, str]) -> dict[str, Any]:
+    """Version, scenario, policies, data checksums and library versions of a run."""
+    import platform
+    from importlib.metadata import version
+
+    libraries = ("mesa", "numpy", "numba", "pandas", "pyarrow", "matplotlib")
+    return {
+        "package": "rare_market",
+        "version": version("rare-market"),
+        "commit": _commit(),
+        "scenario": dataclasses.asdict(scenario),
+        "policies": [
+            {"name": type(policy).name, **dataclasses.asdict(policy)} for policy in policies
+        ],
+        "data_sha256": checksums,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in libraries},
+    }
+
+
+def _commit() -> str:
+    """Commit of the source tree the package runs from; empty when it is not a work tree."""
+    import subprocess
+    from pathlib import Path
+
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

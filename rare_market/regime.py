@@ -1,0 +1,94 @@
+"""The rule book in force in one month.
+
+A policy amends it; agents, the clearing and the ledger read it and do not know which policies
+exist. :func:`open_regime` is trade with no rule at all: freight is then the only wedge.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.contracts import Offtake, PriceFloor
+
+
+class ExportQuota(NamedTuple):
+    """One tonnage over a set of goods leaving one place: one rent per tonne for all of them.
+
+    Attributes
+    ----------
+    origin
+        place code.
+    goods
+        ``[good]`` bool, the goods it counts.
+    quota_t
+        tonnes per month.
+    """
+
+    origin: int
+    goods: np.ndarray
+    quota_t: float
+
+
+class Regime(NamedTuple):
+    """Arrays ``[good, origin, destination]`` unless said otherwise.
+
+    Attributes
+    ----------
+    freight_usd_per_kg
+        ``inf`` where there is no lane.
+    import_duty_share
+        ad valorem, on last month's price at the origin plus freight; paid to the destination.
+    export_tax_share
+        ``[good, origin]`` value-added tax not refunded and export duty; paid to the origin.
+    resource_tax_share
+        ``[good, place]`` ad valorem tax on what a mine there sells; paid to the place.
+    flow_limit_t
+        tonnes per month, ``inf`` if free.
+    excluded_origin
+        ``[buyer class, place]`` bool: origins a buyer of that class does not buy from.
+    export_quotas
+        quotas that may span goods.
+    price_floors, offtakes
+        the contract schemes that states offer this month.
+    state_ask_ceiling_usd_per_kg
+        ``[good, place]`` the most that state producers there may ask; ``inf`` if free.
+    state_loss_cover_share
+        ``[place]`` part of its state producers' losses on full cost that the treasury pays.
+    output_growth_per_year
+        ``[place]`` extra growth of the state mining quota ordered from above.
+    """
+
+    freight_usd_per_kg: np.ndarray
+    import_duty_share: np.ndarray
+    export_tax_share: np.ndarray
+    resource_tax_share: np.ndarray
+    flow_limit_t: np.ndarray
+    excluded_origin: np.ndarray
+    export_quotas: tuple[ExportQuota, ...]
+    price_floors: tuple[PriceFloor, ...]
+    offtakes: tuple[Offtake, ...]
+    state_ask_ceiling_usd_per_kg: np.ndarray
+    state_loss_cover_share: np.ndarray
+    output_growth_per_year: np.ndarray
+
+
+def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
+    """No duty, limit, quota, contract or exclusion: freight alone."""
+    goods, places, _ = freight_usd_per_kg.shape
+    lanes = freight_usd_per_kg.shape
+    return Regime(
+        freight_usd_per_kg=freight_usd_per_kg,
+        import_duty_share=np.zeros(lanes),
+        export_tax_share=np.zeros((goods, places)),
+        resource_tax_share=np.zeros((goods, places)),
+        flow_limit_t=np.full(lanes, np.inf),
+        excluded_origin=np.zeros((buyer_classes, places), dtype=bool),
+        export_quotas=(),
+        price_floors=(),
+        offtakes=(),
+        state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),
+        state_loss_cover_share=np.zeros(places),
+        output_growth_per_year=np.zeros(places),
+    )

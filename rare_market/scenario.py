@@ -1,0 +1,195 @@
+"""A scenario: the world that no state controls, every assumption declared once.
+
+A number lives in the data tables when it differs between goods, places or plants, and here when
+it is one for all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from rare_market.declare import check_ranges, parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Assumptions of a run.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        on construction, for a value out of its declared range.
+    """
+
+    # the run
+    start_year: int = parameter(2024, "year", 2024, 2024, "first January", "choice")
+    years: int = parameter(12, "years", 1, 30, "length of the run", "choice")
+    seed: int = parameter(1, "", 0, 2**31, "root of all chance", "choice")
+    replication: int = parameter(
+        0, "", 0, 10**6, "which draw of all chance; equal in every policy world", "choice"
+    )
+    data_folder: str = parameter(
+        "", "", None, None, "folder of data tables; empty for those shipped", "choice"
+    )
+
+    # price formation
+    ask_flow_slope: float = parameter(
+        0.35, "share", 0.0, 2.0, "rise of asks when a month's sales double"
+    )
+    ask_stock_slope: float = parameter(
+        0.25, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
+    )
+    bid_step_share: float = parameter(
+        0.15, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
+    )
+    consumer_step_share: float = parameter(
+        0.6, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
+    )
+    choke_multiple: float = parameter(
+        12.0, "", 1.0, 100.0, "multiple of the first price above which a buyer goes without"
+    )
+    extrapolation_mean: float = parameter(
+        0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
+    )
+    extrapolation_sd: float = parameter(
+        0.3, "share", 0.0, 1.0, "spread of that part over traders"
+    )
+    trend_months: float = parameter(6.0, "months", 1.0, 36.0, "memory of the price trend")
+    insurance_share: float = parameter(
+        0.0125, "share", 0.0, 0.05, "insurance, handling and finance on the traded value",
+        "freight_recalled",
+    )
+    bound_premium_usd_per_kg: float = parameter(
+        20.0, "USD/kg", 0.0, 60.0, "first premium of magnets for buyers bound to other origins",
+        "reuters_2025_07",
+    )
+
+    # stocks and production
+    sales_memory_months: float = parameter(4.0, "months", 1.0, 24.0, "memory of expected sales")
+    stock_adjust_months: float = parameter(
+        6.0, "months", 1.0, 24.0, "time in which a stock gap is closed"
+    )
+    margin_response: float = parameter(
+        0.8, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
+    )
+    normal_margin_share: float = parameter(
+        0.06, "share", 0.0, 0.3, "margin on sales at which a plant keeps its output"
+    )
+    state_output_aim_share: float = parameter(
+        0.9, "share", 0.0, 1.0, "part of a bad margin that a state producer ignores",
+        "mechanisms_8",
+    )
+    mine_cost_spread_share: float = parameter(
+        0.25, "share", 0.01, 0.9, "half width of marginal cost within a mine around its mean"
+    )
+    finishing_cost_share: float = parameter(
+        0.31, "share", 0.0, 1.0, "part of separation cost avoided when a by-product is not finished"
+    )
+    stock_limit_months: float = parameter(
+        9.0, "months", 2.0, 60.0, "sales held in stock beyond which a by-product is rejected"
+    )
+    mothball_months: int = parameter(
+        12, "months", 1, 120, "months of negative cash margin before a plant is mothballed"
+    )
+    closure_months: int = parameter(
+        96, "months", 12, 600, "months mothballed before a plant is closed for good"
+    )
+    restart_margin_share: float = parameter(
+        0.15, "share", 0.0, 1.0, "cash margin at which a mothballed plant restarts"
+    )
+    mothball_margin_share: float = parameter(
+        0.05, "share", 0.0, 1.0, "loss on cash cost that counts towards mothballing"
+    )
+    cost_spread_share: float = parameter(
+        0.05, "share", 0.0, 0.5, "spread of plants' cash cost around the data row"
+    )
+    storage_response: float = parameter(
+        0.5, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
+    )
+    expansion_per_year: float = parameter(
+        0.25, "1/year", 0.0, 2.0, "growth of a practised plant per unit of margin above its charge"
+    )
+    ramp_months: float = parameter(
+        48.0, "months", 1.0, 120.0, "ramp of a new plant to nameplate, slow starters", "facts_4"
+    )
+    fast_ramp_months: float = parameter(
+        15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
+    )
+    informal_response_per_year: float = parameter(
+        0.6, "share/year", 0.0, 5.0, "capacity growth of informal mines per unit of excess margin",
+        "elasticities",
+    )
+
+    # investment
+    expectation_months: float = parameter(
+        24.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
+    )
+    hurdle_rate_per_year: float = parameter(
+        0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "facts_benchmark_2024"
+    )
+    secured_rate_per_year: float = parameter(
+        0.08, "1/year", 0.0, 0.5, "return asked of a project with contracted revenue",
+        "project_studies",
+    )
+    state_rate_per_year: float = parameter(
+        0.05, "1/year", 0.0, 0.5, "return asked by a Chinese state group"
+    )
+    project_life_years: float = parameter(
+        20.0, "years", 1.0, 60.0, "years over which capital is recovered", "project_studies"
+    )
+    capex_overrun_mean_share: float = parameter(
+        0.3, "share", 0.0, 2.0, "mean overrun of a budget", "facts_4"
+    )
+    capex_overrun_sd_share: float = parameter(
+        0.3, "share", 0.0, 2.0, "spread of overruns", "facts_4"
+    )
+    delay_mean_months: float = parameter(
+        9.0, "months", 0.0, 120.0, "mean delay of a project beyond its stated lead time"
+    )
+
+    # the Chinese quota rule outside any strategy
+    quota_growth_per_year: float = parameter(
+        0.035, "1/year", -0.2, 0.3, "growth of the mining quota when prices are at the band",
+        "china_quotas",
+    )
+    quota_price_response: float = parameter(
+        0.12, "share", 0.0, 2.0, "extra quota growth when the price is double the band",
+        "mechanisms_8",
+    )
+    quota_price_band_usd_per_kg: float = parameter(
+        50.0, "USD/kg", 1.0, 500.0, "domestic NdPr oxide price that the state finds normal"
+    )
+
+    # demand and chance
+    demand_growth_multiplier: float = parameter(
+        1.0, "", 0.0, 3.0, "multiplies every sector's growth"
+    )
+    elasticity_multiplier: float = parameter(
+        1.0, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
+    )
+    scrap_growth_per_year: float = parameter(
+        0.05, "1/year", -0.1, 0.3, "growth of end-of-life magnet collection"
+    )
+    demand_shock_sd_share: float = parameter(
+        0.03, "share", 0.0, 0.5, "monthly standard deviation of a sector's demand shock"
+    )
+    demand_shock_persistence: float = parameter(
+        0.85, "", 0.0, 0.99, "monthly autocorrelation of that shock"
+    )
+    outage_per_year: float = parameter(
+        0.15, "1/year", 0.0, 5.0, "outages a plant has in a year"
+    )
+    outage_share: float = parameter(0.5, "share", 0.0, 1.0, "output lost in a month of outage")
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "scenario")
+
+    @property
+    def periods(self) -> int:
+        """Number of months."""
+        return 12 * self.years
+
+    def replicate(self, replication: int) -> Scenario:
+        """Return the same world under another draw of all chance."""
+        return dataclasses.replace(self, replication=replication)

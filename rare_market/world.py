@@ -1,0 +1,427 @@
+"""From data rows to traders: the cohorts of a run at the start of 2024.
+
+Everything that depends on the scenario but not on policies is built here once per run.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.agents.buyer import Buyers, growth_index
+from rare_market.agents.lifecycle import Lifecycle, Luck, Status
+from rare_market.agents.processor import Processors
+from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.agents.state import States
+from rare_market.goods import (
+    BOUND,
+    BUYER_CLASSES,
+    FACILITY_STAGES,
+    MONTHS_PER_YEAR,
+    OPEN,
+    Catalogue,
+    Recipes,
+    codes,
+    read_catalogue,
+    read_recipes,
+)
+from rare_market.inputs import Tables, check_tables, load_tables, table_checksums
+from rare_market.ledger import trade_cost_usd_per_kg
+from rare_market.policies.current_law import current_law
+from rare_market.regime import Regime
+from rare_market.scenario import Scenario
+from rare_market.shocks import Shocks, draw_shocks
+
+START_PERIOD_LABEL = "2024"
+START_BASIS = "domestic_ex_vat"
+QUOTA_GOOD = "ndpr_oxide"  # the mining quota is set around the NdPr balance
+
+
+class Data(NamedTuple):
+    """The checked tables and what is coded from them.
+
+    Attributes
+    ----------
+    tables, catalogue, recipes, checksums
+        as their types say.
+    law
+        rules in force at the start.
+    start_price_usd_per_kg
+        ``[good]`` in China.
+    """
+
+    tables: Tables
+    catalogue: Catalogue
+    recipes: Recipes
+    checksums: dict[str, str]
+    law: Regime
+    start_price_usd_per_kg: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def read_data(folder: str = "") -> Data:
+    """Load and check a folder of tables; the shipped ones by default.
+
+    Raises
+    ------
+    rare_market.inputs.InputError
+        one sentence naming table, row, field and bound.
+    """
+    path = Path(folder) if folder else None
+    tables = load_tables(path)
+    check_tables(tables)
+    catalogue = read_catalogue(tables)
+    prices = tables.prices
+    start = (
+        (prices["period"] == START_PERIOD_LABEL)
+        & (prices["basis"] == START_BASIS)
+        & (prices["place"] == catalogue.places[catalogue.china])
+    )
+    price = np.zeros(len(catalogue.goods))
+    price[codes(catalogue.goods, prices["good"][start])] = prices["price_usd_per_kg"][start]
+    return Data(
+        tables,
+        catalogue,
+        read_recipes(tables, catalogue),
+        table_checksums(path),
+        current_law(tables, catalogue),
+        price,
+    )
+
+
+class StartPrices(NamedTuple):
+    """Prices of the month before the run.
+
+    Attributes
+    ----------
+    price_usd_per_kg
+        ``[good, place, buyer class]``.
+    netback_usd_per_kg
+        ``[good, place]``.
+    """
+
+    price_usd_per_kg: np.ndarray
+    netback_usd_per_kg: np.ndarray
+
+
+def start_prices(data: Data, scenario: Scenario) -> StartPrices:
+    """Parity with China: buyers elsewhere pay its price plus the lane, sellers get it less the lane.
+
+    Magnets of other origins start at import parity plus the premium that bound buyers accept.
+    """
+    c, law = data.catalogue, data.law
+    china = data.start_price_usd_per_kg
+    cost = trade_cost_usd_per_kg(
+        law, np.repeat(china[:, None], len(c.places), axis=1), scenario.insurance_share
+    ).total
+    delivered = china[:, None] + cost[:, c.china, :]
+    delivered[:, c.china] = china
+    sold = np.maximum(china[:, None] - cost[:, :, c.china], 0.0)
+    sold[:, c.china] = china
+    magnet = c.of_stage("magnet")
+    price = np.repeat(delivered[:, :, None], len(BUYER_CLASSES), axis=2)
+    price[magnet, :, BOUND] += scenario.bound_premium_usd_per_kg
+    netback = np.where(magnet[:, None], price[:, :, BOUND], sold)
+    netback[:, c.china] = china
+    return StartPrices(price, netback)
+
+
+class World(NamedTuple):
+    """The traders of a run and its luck.
+
+    Attributes
+    ----------
+    producers, processors, buyers, states
+        the four cohorts.
+    facility, facility_place, facility_stage
+        names and codes of mines, collectors and plants, in the order producers, processors.
+    collector
+        ``[producer]`` bool: collects scrap instead of mining.
+    start
+        prices before the run.
+    rival_cost_usd_per_kg
+        ``[good]`` full cost of the median supplier outside China, delivered there.
+    """
+
+    producers: Producers
+    processors: Processors
+    buyers: Buyers
+    states: States
+    facility: np.ndarray
+    facility_place: np.ndarray
+    facility_stage: np.ndarray
+    collector: np.ndarray
+    start: StartPrices
+    rival_cost_usd_per_kg: np.ndarray
+
+
+def build_world(data: Data, scenario: Scenario) -> World:
+    """Build the traders of a run from the data tables."""
+    t, c = data.tables, data.catalogue
+    rows = t.facilities
+    mine = rows["stage"] == "mine"
+    collectors = _collector_rows(data)
+    names = np.concatenate([rows["facility"][mine], collectors["facility"], rows["facility"][~mine]])
+    buyers = _buyer_rows(data)
+    shocks = draw_shocks(scenario, t.sectors["sector"], names, buyers["name"])
+    mines = int(mine.sum()) + len(collectors["facility"])
+    start = start_prices(data, scenario)
+    cover = _covers(data)
+
+    mine_rows = {
+        key: np.concatenate([rows[key][mine], collectors[key]]) for key in collectors
+    }
+    plant_rows = {key: rows[key][~mine] for key in collectors}
+    plant_names = plant_rows["facility"].tolist()
+    producers = _producers(data, scenario, shocks, mine_rows, plant_names, cover)
+    processors = _processors(data, scenario, shocks, plant_rows, mines, cover)
+    collector = np.arange(mines) >= int(mine.sum())
+    return World(
+        producers=producers,
+        processors=processors,
+        buyers=_buyers(data, scenario, shocks, buyers, start),
+        states=States(
+            names=c.places,
+            goods=len(c.goods),
+            quota_good=c.good(QUOTA_GOOD),
+            quota_place=c.china,
+            scenario=scenario,
+        ),
+        facility=names,
+        facility_place=np.concatenate([producers.place, processors.place]),
+        facility_stage=np.concatenate(
+            [np.where(collector, FACILITY_STAGES.index("recycling"), 0), processors.stage]
+        ),
+        collector=collector,
+        start=start,
+        rival_cost_usd_per_kg=rival_cost_usd_per_kg(data, start, producers, processors),
+    )
+
+
+def _collector_rows(data: Data) -> dict[str, np.ndarray]:
+    """Collectors of end-of-life scrap in the shape of facility rows."""
+    rows = data.tables.scrap_collection
+    n = len(rows["place"])
+    name = [f"collect_{g}_{p.lower()}" for g, p in zip(rows["good"], rows["place"], strict=True)]
+    tonnes = rows["collection_t_per_year"]
+    return {
+        "facility": np.array(name),
+        "place": rows["place"],
+        "process_or_good": rows["good"],
+        "stage": np.full(n, "recycling"),
+        "capacity_t_per_year": tonnes,
+        "output_2024_t": tonnes,
+        "status": np.full(n, "operating"),
+        "start_year": np.full(n, 2000.0),
+        "lead_time_years": np.full(n, 1.0),
+        "capex_usd": np.zeros(n),
+        "cash_cost_usd_per_kg": rows["cash_cost_usd_per_kg"],
+        "ownership": np.full(n, "private"),
+        "feeds": np.full(n, ""),
+    }
+
+
+def _covers(data: Data) -> dict[tuple[str, str], np.ndarray]:
+    """Months of cover by (holder, item) and place, the most specific row winning."""
+    c, rows = data.catalogue, data.tables.stocks
+    cover: dict[tuple[str, str], np.ndarray] = {}
+    specific = np.argsort(rows["place"] != "any", kind="stable")
+    for i in specific:
+        item = str(rows["item"][i])
+        key = (str(rows["holder"][i]), item if item in ("feed", "any") else "product")
+        months = cover.setdefault(key, np.zeros(len(c.places)))
+        place = str(rows["place"][i])
+        where = slice(None) if place == "any" else c.place(place)
+        months[where] = rows["cover_months"][i]
+    return cover
+
+
+def _life(
+    data: Data, scenario: Scenario, shocks: Shocks, rows: dict[str, np.ndarray], first: int
+) -> Lifecycle:
+    part = slice(first, first + len(rows["facility"]))
+    luck = Luck(
+        shocks.overrun_share[part], shocks.delay_months[part], shocks.outage[:, part]
+    )
+    china = data.catalogue.places[data.catalogue.china]
+    return Lifecycle({**rows, "in_china": rows["place"] == china}, luck, scenario)
+
+
+def _producers(
+    data: Data,
+    scenario: Scenario,
+    shocks: Shocks,
+    rows: dict[str, np.ndarray],
+    plant_names: list[str],
+    cover: dict[tuple[str, str], np.ndarray],
+) -> Producers:
+    c = data.catalogue
+    place, good = codes(c.places, rows["place"]), codes(c.goods, rows["process_or_good"])
+    law = data.tables.policies_in_force
+    moving = {
+        str(law["scope"][i])
+        for i in range(len(law["kind"]))
+        if law["kind"][i] == "production_quota"
+    }
+    n = len(place)
+    scrap = c.of_stage("scrap")[good]
+    return Producers(
+        names=tuple(rows["facility"].tolist()),
+        place=place,
+        good=good,
+        cost_usd_per_kg=rows["cash_cost_usd_per_kg"] * shocks.cost_factor[:n],
+        output_t=rows["output_2024_t"] / MONTHS_PER_YEAR,
+        cover_months=cover[("mine", "product")][place],
+        plant=np.array(
+            [plant_names.index(f) if f else NO_PLANT for f in rows["feeds"].tolist()]
+        ),
+        quota_bound=(rows["ownership"] == "state")
+        & (place == c.china)
+        & np.isin(rows["process_or_good"], list(moving)),
+        growth_per_year=np.where(scrap, scenario.scrap_growth_per_year, 0.0),
+        extrapolation_share=shocks.extrapolation_share[:n],
+        life=_life(data, scenario, shocks, rows, 0),
+        scenario=scenario,
+    )
+
+
+def _processors(
+    data: Data,
+    scenario: Scenario,
+    shocks: Shocks,
+    rows: dict[str, np.ndarray],
+    first: int,
+    cover: dict[tuple[str, str], np.ndarray],
+) -> Processors:
+    c, recipes = data.catalogue, data.recipes
+    process, place = codes(recipes.names, rows["process_or_good"]), codes(c.places, rows["place"])
+    stage = recipes.stage[process]
+    holder = [FACILITY_STAGES[s] for s in stage]
+    n = len(place)
+
+    def months(item: str) -> np.ndarray:
+        return np.array([cover[(h, item)][p] for h, p in zip(holder, place, strict=True)])
+
+    joint = stage == FACILITY_STAGES.index("separation")
+    return Processors(
+        names=tuple(rows["facility"].tolist()),
+        place=place,
+        stage=stage,
+        input_t=recipes.input_t[process],
+        output_t=recipes.output_t[process],
+        by_product=c.of_stage("scrap"),
+        cost_usd_per_kg=rows["cash_cost_usd_per_kg"] * shocks.cost_factor[first : first + n],
+        finishing_share=np.where(joint, scenario.finishing_cost_share, 0.0),
+        activity_t=rows["output_2024_t"] / MONTHS_PER_YEAR,
+        feed_cover_months=months("feed"),
+        product_cover_months=months("product"),
+        extrapolation_share=shocks.extrapolation_share[first : first + n],
+        life=_life(data, scenario, shocks, rows, first),
+        scenario=scenario,
+    )
+
+
+def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
+    """Demand rows, each split into an open and a bound buyer where some are bound."""
+    c, rows, bound = data.catalogue, data.tables.demand, data.tables.origin_bound
+    share = {
+        (p, g): s
+        for p, g, s in zip(bound["place"], bound["good"], bound["bound_share"], strict=True)
+    }
+    out: dict[str, list[object]] = {k: [] for k in ("name", "sector", "place", "good", "class", "t")}
+    for i in range(len(rows["sector"])):
+        sector, place, good = rows["sector"][i], rows["place"][i], rows["good"][i]
+        part = share.get((place, good), 0.0)
+        for buyer_class, weight in ((OPEN, 1.0 - part), (BOUND, part)):
+            if weight > 0.0:
+                out["name"].append(f"{sector}_{place}_{good}_{BUYER_CLASSES[buyer_class]}".lower())
+                out["sector"].append(sector)
+                out["place"].append(c.place(place))
+                out["good"].append(c.good(good))
+                out["class"].append(buyer_class)
+                out["t"].append(rows["demand_t_per_year"][i] * weight / MONTHS_PER_YEAR)
+    return {key: np.array(values) for key, values in out.items()}
+
+
+def _buyers(
+    data: Data, scenario: Scenario, shocks: Shocks, rows: dict[str, np.ndarray], start: StartPrices
+) -> Buyers:
+    sectors = data.tables.sectors
+    sector = codes(tuple(sectors["sector"].tolist()), rows["sector"])
+    years = scenario.start_year + np.arange(scenario.periods) / MONTHS_PER_YEAR
+    scale = scenario.demand_growth_multiplier
+    growth = growth_index(
+        years,
+        scale * sectors["growth_2024_2030_per_year"],
+        scale * sectors["growth_2030_2035_per_year"],
+    )
+    return Buyers(
+        names=tuple(rows["name"].tolist()),
+        place=rows["place"],
+        good=rows["good"],
+        buyer_class=rows["class"],
+        demand_t=rows["t"],
+        demand_index=(growth * shocks.demand)[:, sector],
+        elasticity=sectors["short_run_elasticity"][sector],
+        cover_months=sectors["target_cover_months"][sector],
+        first_price_usd_per_kg=start.price_usd_per_kg[rows["good"], rows["place"], rows["class"]],
+        extrapolation_share=shocks.buyer_extrapolation_share,
+        scenario=scenario,
+    )
+
+
+def rival_cost_usd_per_kg(
+    data: Data, start: StartPrices, producers: Producers, processors: Processors
+) -> np.ndarray:
+    r"""Full cost of the median supplier outside China, by good, delivered price basis.
+
+    A separator's full cost per kg of feed is that of its ore (its own mine's, or the mean of mines
+    outside China of that class) plus conversion, finishing and both capital charges. It is shared
+    over joint products by value: :math:`C_g = P_g\,\frac{\text{full cost}}{\sum_h b_h P_h}`, with
+    first-year prices outside China. The capacity-weighted median over plants is returned.
+
+    Returns
+    -------
+    np.ndarray
+        ``[good]``, NaN for goods nobody outside China separates.
+    """
+    c, life = data.catalogue, processors.life
+    abroad_price = start.price_usd_per_kg[:, c.allied, OPEN].mean(axis=1)
+    mine_cost = producers.cost_usd_per_kg + producers.life.capital_charge_usd_per_kg
+    mine_weight = producers.life.capacity_t * (producers.place != c.china)
+    ore_cost = np.bincount(producers.good, mine_cost * mine_weight, minlength=len(c.goods))
+    weight = np.bincount(producers.good, mine_weight, minlength=len(c.goods))
+    ore_cost = np.divide(ore_cost, weight, out=np.full(len(c.goods), np.inf), where=weight > 0)
+
+    feed, product = processors.feed, processors.product
+    feed_cost = feed.total(feed.coefficient * np.where(
+        np.isfinite(ore_cost[feed.good]), ore_cost[feed.good], 1e9
+    ))
+    for row, plant in enumerate(producers.plant):
+        if plant != NO_PLANT:
+            feed_cost[plant] = mine_cost[row]
+    value = product.total(product.coefficient * abroad_price[product.good])
+    finishing = product.total(
+        product.coefficient * processors.finishing_usd_per_kg[product.row]
+    )
+    full = (
+        feed_cost + processors.conversion_usd_per_kg + finishing + life.capital_charge_usd_per_kg
+    )
+    ratio = full / value
+    rival = (
+        (processors.stage == FACILITY_STAGES.index("separation"))
+        & (processors.place != c.china)
+        & (life.status != Status.CLOSED)
+        & (feed_cost < 1e8)
+    )
+    cost = np.full(len(c.goods), np.nan)
+    for good in np.unique(product.good[rival[product.row]]):
+        legs = (product.good == good) & rival[product.row]
+        order = np.argsort(ratio[product.row[legs]], kind="stable")
+        made = (life.capacity_t[product.row] * product.coefficient)[legs][order]
+        middle = int(np.searchsorted(np.cumsum(made), 0.5 * made.sum()))
+        cost[good] = abroad_price[good] * ratio[product.row[legs]][order][middle]
+    return cost

@@ -1,0 +1,1 @@
+"""Tests of rare_market: known answers, laws and independent judges."""

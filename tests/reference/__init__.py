@@ -1,0 +1,1 @@
+"""Slow, readable judges of the fast code."""
