@@ -13,7 +13,6 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -21,7 +20,6 @@ import numpy as np
 
 __all__ = ["InputError", "Table", "Tables", "check_tables", "load_tables", "table_checksums"]
 
-BASKET_TOTAL_PERCENT = 100.0
 TOLERANCE = 1e-6  # tonnes per unit of activity, percentage points
 ANY = "any"  # a place that stands for every place
 VOCABULARY: dict[str, set[Any]] = {
@@ -108,7 +106,7 @@ def read_table(path: Path) -> Table:
     for number, record in enumerate(records, start=2):
         if len(record) != len(header):
             raise InputError(
-                f"{path.name}, line {number}: {len(record)} fields, the header has {len(header)}."
+                f"{path.name}, line {number}: {len(record)} fields, not {len(header)}."
             )
     table = Table()
     columns = zip(*records, strict=True) if records else iter([()] * len(header))
@@ -142,10 +140,9 @@ def load_tables(folder: Path | None = None) -> Tables:
     tables = Tables(**{name: read_table(table_path(name, folder)) for name in KEYS})
     if folder is not None:
         for name in KEYS:
-            with table_path(name).open(encoding="utf-8") as shipped:
-                for column in shipped.readline().strip().split(","):
-                    if column not in getattr(tables, name):
-                        raise InputError(f"{name}.csv: the column {column} is missing.")
+            for column in table_path(name).read_text("utf-8").split("\n", 1)[0].split(","):
+                if column not in getattr(tables, name):
+                    raise InputError(f"{name}.csv: the column {column} is missing.")
     check_tables(tables)
     return tables
 
@@ -173,23 +170,23 @@ def check_tables(tables: Tables) -> None:
 
 def _refuse(name: str, table: Table, row: Any, column: str, bound: str) -> InputError:
     key = "/".join(str(table[part][row]) for part in KEYS[name])
-    value = table[column][row]
-    return InputError(f"{name}.csv, row {row + 2} ({key}): {column} is {value!s}, {bound}.")
+    where = f"{name}.csv, row {row + 2} ({key})"
+    return InputError(f"{where}: {column} is {table[column][row]!s}, {bound}.")
 
 
 def _check_columns(named: dict[str, Table]) -> None:
     """Check that numbers are in range and keys are unique."""
     for name, table in named.items():
-        for column in set(table) & set(NUMBERS):
+        for column in (column for column in table if column in NUMBERS):
             low, high = NUMBERS[column]
             good = (table[column] >= low) & (table[column] <= high)  # NaN fails
-            for row in np.flatnonzero(~good):
-                raise _refuse(name, table, row, column, f"allowed is {low:g} to {high:g}")
-        keys = list(zip(*(table[part] for part in KEYS[name]), strict=True))
-        order = sorted(range(len(keys)), key=lambda row: keys[row])
-        for before, after in pairwise(order):
-            if keys[before] == keys[after]:
-                raise _refuse(name, table, after, KEYS[name][-1], "the key occurs twice")
+            for wrong in np.flatnonzero(~good):
+                raise _refuse(name, table, wrong, column, f"allowed is {low:g} to {high:g}")
+        seen = set()
+        for row, key in enumerate(zip(*(table[k].tolist() for k in KEYS[name]), strict=True)):
+            if key in seen:
+                raise _refuse(name, table, row, KEYS[name][-1], "the key occurs twice")
+            seen.add(key)
 
 
 def _check_codes(tables: Tables, named: dict[str, Table], sources: set[Any]) -> None:
@@ -205,38 +202,36 @@ def _check_codes(tables: Tables, named: dict[str, Table], sources: set[Any]) -> 
         "process_or_good": processes | goods,
         "feeds": set(tables.facilities["facility"]) | {""},
     }
-    by_table = {("freight", "stage"): stages, ("taxes", "scope"): stages | goods}
+    by_table = {
+        ("freight", "stage"): stages,
+        ("taxes", "scope"): stages | goods,
+        ("stocks", "item"): goods | {ANY, "feed", "product"},
+    }
     for name, table in named.items():
         for column in table:
-            codes = by_table.get((name, column), known.get(column))
-            if codes is None:
-                continue
-            for code in set(table[column]) - codes:
-                row = np.flatnonzero(table[column] == code)[0]
-                listed = f"not one of {', '.join(sorted(codes))[:200]}"
-                raise _refuse(name, table, row, column, listed)
-        for cited in sorted(set(table["source"])):
-            if not set(cited.split(";")) <= sources:
-                row = np.flatnonzero(table["source"] == cited)[0]
+            codes = by_table.get((name, column), known.get(column, set()))
+            for row, code in enumerate(table[column].tolist() if codes else ()):
+                if code not in codes:
+                    listed = f"not one of {', '.join(sorted(codes))[:200]}"
+                    raise _refuse(name, table, row, column, listed)
+        for row, cited in enumerate(table["source"].tolist()):
+            if not sources.issuperset(cited.split(";")):
                 raise _refuse(name, table, row, "source", "every key must be in SOURCES.csv")
 
 
 def _check_baskets(baskets: Table) -> None:
     """Check that the element shares of each concentrate sum to one hundred percent."""
     for good in dict.fromkeys(baskets["good"]):
-        rows = np.flatnonzero(baskets["good"] == good)
-        total = baskets["share_percent"][rows].sum()
-        if abs(total - BASKET_TOTAL_PERCENT) > TOLERANCE:
-            raise InputError(
-                f"baskets.csv, rows of {good}: share_percent sums to {total:.6f}, 100 is needed."
-            )
+        total = baskets["share_percent"][baskets["good"] == good].sum()
+        if abs(total - 100) > TOLERANCE:
+            raise InputError(f"baskets.csv ({good}): share_percent sums to {total:.6f}, not 100.")
 
 
 def _check_mass(tables: Tables) -> None:
     """Check that no recipe gives more of an element than it takes."""
     contained: dict[str, dict[str, float]] = defaultdict(dict)
     for table, column, scale in (
-        (tables.baskets, "share_percent", 1 / BASKET_TOTAL_PERCENT),
+        (tables.baskets, "share_percent", 0.01),
         (tables.composition, "reo_t_per_t", 1.0),
     ):
         for row in range(table.rows):

@@ -255,7 +255,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", capex_usd)
         started = np.nonzero((before == Status.PLANNED) & (m.life.status == Status.BUILDING))[0]
         p.build_with(started)
-        self.states.plan(self.period, bulletin, self.regime)
+        self.buyers.plan(bulletin)
+        self.states.plan(self.period, bulletin, self.regime, self._bought_t.sum(axis=2))
         self._output_t = np.concatenate([output_t, activity_t])
 
     def record(self) -> None:

@@ -121,6 +121,11 @@ class Scenario:
         "elasticities",
     )
 
+    informal_normal_margin_share: float = parameter(
+        0.3, "share", 0.0, 2.0, "margin on cash cost at which informal mining neither grows nor shrinks",
+        "reuters_2025_03",
+    )
+
     # investment
     expectation_months: float = parameter(
         24.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
@@ -149,12 +154,12 @@ class Scenario:
     )
 
     # the Chinese quota rule outside any strategy
-    quota_growth_per_year: float = parameter(
-        0.035, "1/year", -0.2, 0.3, "growth of the mining quota when prices are at the band",
-        "china_quotas",
+    quota_demand_share: float = parameter(
+        0.5, "share", 0.0, 2.0, "part of the growth of NdPr use in China that the quota follows",
+        "mechanisms_8",
     )
     quota_price_response: float = parameter(
-        0.12, "share", 0.0, 2.0, "extra quota growth when the price is double the band",
+        0.06, "share", 0.0, 2.0, "extra quota growth when the price is double the band",
         "mechanisms_8",
     )
     quota_price_band_usd_per_kg: float = parameter(
@@ -167,6 +172,15 @@ class Scenario:
     )
     elasticity_multiplier: float = parameter(
         1.0, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
+    )
+    thrift_elasticity: float = parameter(
+        0.5, "", 0.0, 3.0, "long-run fall of use per unit of product with price", "elasticities"
+    )
+    thrift_months: float = parameter(
+        48.0, "months", 1.0, 240.0, "time of redesign", "elasticities"
+    )
+    thrift_recovery_share: float = parameter(
+        0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "mechanisms_5"
     )
     scrap_growth_per_year: float = parameter(
         0.05, "1/year", -0.1, 0.3, "growth of end-of-life magnet collection"

@@ -14,7 +14,7 @@ import numpy as np
 from rare_market.agents.buyer import Buyers, growth_index
 from rare_market.agents.lifecycle import Lifecycle, Luck, Status
 from rare_market.agents.processor import Processors
-from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
 from rare_market.goods import (
     BOUND,
@@ -268,12 +268,20 @@ def _producers(
     }
     n = len(place)
     scrap = c.of_stage("scrap")[good]
+    cost = rows["cash_cost_usd_per_kg"] * shocks.cost_factor[:n]
+    life = _life(data, scenario, shocks, rows, 0)
+    # what informal miners could dig is not known: their first output is what their first price brings
+    willing = used_share(data.start_price_usd_per_kg[good], cost, scenario.mine_cost_spread_share)
+    output_t = rows["output_2024_t"] / MONTHS_PER_YEAR
+    life.capacity_t = np.where(
+        life.informal & (output_t > 0), output_t / np.maximum(willing, 0.1), life.capacity_t
+    )
     return Producers(
         names=tuple(rows["facility"].tolist()),
         place=place,
         good=good,
-        cost_usd_per_kg=rows["cash_cost_usd_per_kg"] * shocks.cost_factor[:n],
-        output_t=rows["output_2024_t"] / MONTHS_PER_YEAR,
+        cost_usd_per_kg=cost,
+        output_t=output_t,
         cover_months=cover[("mine", "product")][place],
         plant=np.array(
             [plant_names.index(f) if f else NO_PLANT for f in rows["feeds"].tolist()]
@@ -283,7 +291,7 @@ def _producers(
         & np.isin(rows["process_or_good"], list(moving)),
         growth_per_year=np.where(scrap, scenario.scrap_growth_per_year, 0.0),
         extrapolation_share=shocks.extrapolation_share[:n],
-        life=_life(data, scenario, shocks, rows, 0),
+        life=life,
         scenario=scenario,
     )
 

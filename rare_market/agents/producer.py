@@ -25,7 +25,6 @@ from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 NO_PLANT = -1
-INFORMAL_NORMAL_MARGIN_SHARE = 0.15
 
 
 class Producer(Trader):
@@ -48,13 +47,15 @@ def used_share(
 def informal_capacity_t(
     capacity_t: np.ndarray,
     margin_share: np.ndarray,
+    normal_margin_share: float,
     response_per_year: float,
 ) -> np.ndarray:
     r"""Informal capacity next month: :math:`k\,(1 + \varepsilon\,(m - m_0)/12)`, bounded margins.
 
     Digging moves to where it pays and leaves where it does not (Myanmar clays: lead time 0.7 year).
+    The normal margin :math:`m_0` covers levies of armed groups and sites that are soon worked out.
     """
-    excess = np.clip(margin_share - INFORMAL_NORMAL_MARGIN_SHARE, -0.5, 0.5)
+    excess = np.clip(margin_share - normal_margin_share, -0.5, 0.5)
     return capacity_t * (1.0 + response_per_year * excess / MONTHS_PER_YEAR)
 
 
@@ -201,7 +202,10 @@ class Producers:
             life.capacity_t = np.where(
                 life.informal,
                 informal_capacity_t(
-                    life.capacity_t, margin / self.cost_usd_per_kg, s.informal_response_per_year
+                    life.capacity_t,
+                    margin / self.cost_usd_per_kg,
+                    s.informal_normal_margin_share,
+                    s.informal_response_per_year,
                 ),
                 life.capacity_t,
             )

@@ -27,18 +27,22 @@ class State(Trader):
 def quota_growth_share(
     price_usd_per_kg: float,
     band_usd_per_kg: float,
-    growth_per_year: float,
+    use_growth_per_year: float,
+    demand_share: float,
     response: float,
     ordered_per_year: float,
 ) -> float:
     r"""Growth of the mining quota for a year.
 
-    .. math:: g = \operatorname{clip}\bigl(g_0 + \beta\,(P/P_b - 1) + g_p,\; 0,\; 0.25\bigr)
+    .. math:: g = \operatorname{clip}\bigl(\theta\,g_u + \beta\,(P/P_b - 1) + g_p,\; 0,\; 0.25\bigr)
 
-    The quota follows the balance of NdPr: it grew by 20 % a year into the 2021-22 peak and by 6 %
+    The quota is set around the balance of NdPr: it follows part :math:`\theta` of the growth of its
+    use at home, and the price against a band. It grew by 20 % a year into the 2021-22 peak and by 6 %
     in 2024, and has not been cut when prices fell. :math:`g_p` is what a policy orders on top.
     """
-    growth = growth_per_year + response * (price_usd_per_kg / band_usd_per_kg - 1.0)
+    growth = demand_share * use_growth_per_year + response * (
+        price_usd_per_kg / band_usd_per_kg - 1.0
+    )
     return float(np.clip(growth + ordered_per_year, *QUOTA_GROWTH_RANGE))
 
 
@@ -68,7 +72,7 @@ class States:
         self.stockpile_t = np.zeros((self.rows, goods))
         self.quota_index = np.ones(self.rows)
         self._quota_good, self._quota_place = quota_good, quota_place
-        self._price_sum, self._price_months = 0.0, 0
+        self._price_sum, self._use_sum_t, self._last_use_t = 0.0, 0.0, 0.0
         self._scenario = scenario
         # the book: a state may resell any good it holds, at its own place
         cell = np.repeat(np.arange(self.rows * goods), RESALE_STEPS)
@@ -90,18 +94,31 @@ class States:
         self.stockpile_t = np.maximum(self.stockpile_t - sold_t, 0.0)
         return sold_t
 
-    def plan(self, period: int, bulletin: Bulletin, regime: Regime) -> None:
-        """Each December set next year's mining quota by the price of the year."""
-        s, place = self._scenario, self._quota_place
-        self._price_sum += float(bulletin.netback_usd_per_kg[self._quota_good, place])
-        self._price_months += 1
+    def plan(
+        self, period: int, bulletin: Bulletin, regime: Regime, bought_t: np.ndarray
+    ) -> None:
+        """Each December set next year's mining quota by the price and the use of the year.
+
+        Parameters
+        ----------
+        period, bulletin, regime
+            the month.
+        bought_t
+            ``[good, place]`` tonnes bought this month.
+        """
+        s, good, place = self._scenario, self._quota_good, self._quota_place
+        self._price_sum += float(bulletin.netback_usd_per_kg[good, place])
+        self._use_sum_t += float(bought_t[good, place])
         if (period + 1) % MONTHS_PER_YEAR == 0:
+            before = self._last_use_t or self._use_sum_t
             growth = quota_growth_share(
-                self._price_sum / self._price_months,
+                self._price_sum / MONTHS_PER_YEAR,
                 s.quota_price_band_usd_per_kg,
-                s.quota_growth_per_year,
+                float(np.clip(self._use_sum_t / max(before, 1e-9) - 1.0, -0.1, 0.1)),
+                s.quota_demand_share,
                 s.quota_price_response,
                 float(regime.output_growth_per_year[place]),
             )
             self.quota_index[place] *= 1.0 + growth
-            self._price_sum, self._price_months = 0.0, 0
+            self._last_use_t = self._use_sum_t
+            self._price_sum, self._use_sum_t = 0.0, 0.0

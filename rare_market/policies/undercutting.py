@@ -28,6 +28,9 @@ from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 
+SLACK_SHARE = 0.03  # price above the ceiling that still counts as at it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Undercutting(Policy):
     """Chinese state producers sell below rivals' full cost."""
@@ -64,7 +67,7 @@ class Undercutting(Policy):
         cover = regime.state_loss_cover_share.copy()
         cover[place] = 1.0
         growth = regime.output_growth_per_year.copy()
-        if (bulletin.netback_usd_per_kg[goods, place] > wanted).any():
+        if (bulletin.netback_usd_per_kg[goods, place] > (1.0 + SLACK_SHARE) * wanted).any():
             growth[place] += self.extra_output_growth_per_year
         return regime._replace(
             state_ask_ceiling_usd_per_kg=ceiling,
