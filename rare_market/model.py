@@ -12,7 +12,7 @@ from rare_market.agents.lifecycle import Status
 from rare_market.agents.processor import Processor
 from rare_market.agents.producer import NO_PLANT, Producer
 from rare_market.agents.state import State
-from rare_market.book import Book
+from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing, Quotas, clear
 from rare_market.contracts import (
     KG_PER_T,
@@ -215,18 +215,18 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self._bought_t, self._paid_usd = self._by_node(result.bid_fill_t, paid)
 
         p = self.producers
-        sales_usd = self._by_row("producer", earned, p.rows)
+        sales_usd = self._by_row("producer", earned, p)
         tax = sales_usd * self.regime.resource_tax_share[p.good, p.place]
         ledger.pay(("producer", p.place), ("state", p.place), "resource_tax", tax)
         p.settle(fill["producer"], self._tied_t, sales_usd - tax + self._tied_usd)
 
         m = self.processors
-        feed_usd = self._by_row("processor", paid, m.rows, bids=True)
+        feed_usd = self._by_row("processor", paid, m, bids=True)
         m.settle(
             fill["processor"],
             taken["processor"],
             self._offtake_t,
-            self._by_row("processor", earned, m.rows) + self._offtake_usd,
+            self._by_row("processor", earned, m) + self._offtake_usd,
             feed_usd + self._tied_cost_usd,
         )
         self._pay_price_floors()
@@ -234,9 +234,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         b = self.buyers
         b.settle(taken["buyer"])
-        spent = paid[self.book.bid_part["buyer"]]
-        place = bids.place[self.book.bid_part["buyer"]]
-        ledger.pay(("economy", place), ("buyer", place), "final_demand", spent)
+        self._spent_usd = self._by_row("buyer", paid, b, bids=True)
+        ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self._spent_usd)
         self.states.settle(fill["state"])
         self._learn_prices()
 
@@ -297,34 +296,29 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             return np.bincount(at, values, minlength=goods * places).reshape(goods, places)
 
         r.used_t[t], r.shortage_t[t] = by_good(b.consumed_t), by_good(b.shortage_t)
-        r.final_spend_usd[t] = by_good(
-            np.bincount(
-                self.book.bids.trader[self.book.bid_part["buyer"]]
-                - self.book.bids.trader[self.book.bid_part["buyer"]][0],
-                self._buyer_paid_usd,
-                minlength=b.rows,
-            )
-        )
+        r.final_spend_usd[t] = by_good(self._spent_usd)
         r.stock_t[t] = self._stock_t()
         r.secured_t[t] = self._secured_t
+        p, m = self.producers, self.processors
         composition = c.composition_reo_t_per_t
-        mined = np.bincount(
-            self.producers.good, self.producers.output_t * ~self.collector, minlength=goods
+        mined_t, collected_t = (
+            np.bincount(p.good, p.output_t * these, minlength=goods)
+            for these in (~self.collector, self.collector)
         )
-        collected = np.bincount(
-            self.producers.good, self.producers.output_t * self.collector, minlength=goods
-        )
-        m = self.processors
-        made = np.bincount(m.product.good, m.made_t, minlength=goods)
-        fed = np.bincount(
+        r.made_t[t] = np.bincount(
+            np.concatenate([p.good * places + p.place, m.product.good * places + m.product.place]),
+            np.concatenate([p.output_t, m.made_t]),
+            minlength=goods * places,
+        ).reshape(goods, places)
+        processed_t = np.bincount(
             m.feed.good, m.feed.coefficient * m.activity_t[m.feed.row], minlength=goods
-        )
+        ) - np.bincount(m.product.good, m.made_t, minlength=goods)
         r.mass[t] = np.stack(
             [
-                mined @ composition,
-                collected @ composition,
+                mined_t @ composition,
+                collected_t @ composition,
                 r.used_t[t].sum(axis=1) @ composition,
-                (fed - made) @ composition,
+                processed_t @ composition,
                 r.stock_t[t].sum(axis=1) @ composition,
             ],
             axis=1,
@@ -353,6 +347,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             trend_per_month=self._trend,
             long_price_usd_per_kg=self._long_price,
             long_netback_usd_per_kg=self._long_netback,
+            stock_ratio=self.processors.stock_ratio(self._netback.shape),
             rival_cost_usd_per_kg=self._rival_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             catalogue=self.catalogue,
@@ -531,22 +526,19 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     # -- sums ---------------------------------------------------------------------------------
 
-    def _by_row(self, kind: str, usd: np.ndarray, rows: int, *, bids: bool = False) -> np.ndarray:
+    def _by_row(
+        self, kind: str, usd: np.ndarray, cohort: Poster, *, bids: bool = False
+    ) -> np.ndarray:
         """Sum of order values by trader of a kind."""
-        side, part = (
-            (self.book.bids, self.book.bid_part) if bids else (self.book.asks, self.book.ask_part)
-        )
-        cohort = {"producer": self.producers, "processor": self.processors}[kind]
+        part = (self.book.bid_part if bids else self.book.ask_part)[kind]
         row = cohort.bid_row if bids else cohort.ask_row
-        del side
-        return np.bincount(row, usd[part[kind]], minlength=rows)
+        return np.bincount(row, usd[part], minlength=cohort.rows)
 
     def _by_node(self, fill_t: np.ndarray, paid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tonnes and USD bought, ``[good, place, buyer class]``."""
         bids, shape = self.book.bids, self._price.shape
         cell = (bids.good * shape[1] + bids.place) * shape[2] + bids.buyer_class
         size = int(np.prod(shape))
-        self._buyer_paid_usd = paid[self.book.bid_part["buyer"]]
         return (
             np.bincount(cell, fill_t, minlength=size).reshape(shape),
             np.bincount(cell, paid, minlength=size).reshape(shape),

@@ -6,6 +6,11 @@ Arrays are filled month by month; :meth:`Records.frame` gives any of them as a t
 from __future__ import annotations
 
 import dataclasses
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,11 +20,19 @@ from rare_market.ledger import KINDS, REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 CHANNELS = ("market", "tied", "offtake")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
 MASS_COLUMNS = ("mined_t", "collected_t", "consumed_t", "lost_t", "stock_t")
+
+
+class Label(NamedTuple):
+    """A column of names kept as codes: ``names[codes]``."""
+
+    names: tuple[str, ...]
+    codes: np.ndarray
 
 
 class Bulletin(NamedTuple):
@@ -39,6 +52,8 @@ class Bulletin(NamedTuple):
         ``[good, place]`` smoothed growth of that price.
     long_price_usd_per_kg, long_netback_usd_per_kg
         ``[good, place]`` means that investors expect to go on (open class).
+    stock_ratio
+        ``[good, place]`` processors' product stock over its target; 1 where there is none.
     rival_cost_usd_per_kg
         ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is none.
     entry_share
@@ -54,6 +69,7 @@ class Bulletin(NamedTuple):
     trend_per_month: np.ndarray
     long_price_usd_per_kg: np.ndarray
     long_netback_usd_per_kg: np.ndarray
+    stock_ratio: np.ndarray
     rival_cost_usd_per_kg: np.ndarray
     entry_share: float
     catalogue: Catalogue
@@ -82,6 +98,8 @@ class Records:
         ``[period, kind, place, reason]`` the ledger.
     used_t, shortage_t, final_spend_usd
         ``[period, good, place]`` of buyers.
+    made_t
+        ``[period, good, place]`` produced.
     stock_t
         ``[period, good, place]`` held by anyone.
     secured_t
@@ -118,8 +136,9 @@ class Records:
         place = (periods, goods, places)
         lane = (periods, goods, places, places)
         alive = (periods, len(FACILITY_STAGES), places)
-        for name in ("price_usd_per_kg", "price_low_usd_per_kg", "price_high_usd_per_kg"):
-            setattr(self, name, np.full(node, np.nan))
+        self.price_usd_per_kg = np.full(node, np.nan)
+        self.price_low_usd_per_kg = np.full(node, np.nan)
+        self.price_high_usd_per_kg = np.full(node, np.nan)
         self.netback_usd_per_kg = np.full(place, np.nan)
         self.age_months = np.zeros(node, dtype=np.int32)
         self.status = np.zeros(node, dtype=np.int8)
@@ -131,12 +150,14 @@ class Records:
         self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
         self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
+        self.made_t = np.zeros(place)
         self.secured_t = np.zeros((periods, goods))
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
         self.facility_output_t = np.zeros((periods, len(facility)))
-        for name in ("gap_relative", "excess_demand_t", "slackness_usd"):
-            setattr(self, name, np.zeros((periods, goods)))
+        self.gap_relative = np.zeros((periods, goods))
+        self.excess_demand_t = np.zeros((periods, goods))
+        self.slackness_usd = np.zeros((periods, goods))
         self.quota_rent_usd_per_kg: list[np.ndarray] = []
         self.periods = 0  # months recorded so far
 
@@ -170,16 +191,35 @@ class Records:
         """
         import pandas as pd
 
+        columns = {
+            key: pd.Categorical.from_codes(values.codes, list(values.names))
+            if isinstance(values, Label)
+            else values
+            for key, values in self._columns(name).items()
+        }
+        return pd.DataFrame(columns)
+
+    def table(self, name: str) -> pa.Table:
+        """Return the same part as an Arrow table, for writing."""
+        import pyarrow as pa
+
+        arrays = {
+            key: pa.DictionaryArray.from_arrays(
+                pa.array(values.codes.astype(np.int16)), pa.array(values.names)
+            )
+            if isinstance(values, Label)
+            else pa.array(values)
+            for key, values in self._columns(name).items()
+        }
+        return pa.table(arrays)
+
+    def _columns(self, name: str) -> dict[str, Any]:
         if name not in FRAMES:
             raise KeyError(f"no frame {name!r}: there are {', '.join(FRAMES)}")
-        return pd.DataFrame(getattr(self, f"_{name}")())
+        columns: dict[str, Any] = getattr(self, f"_{name}")()
+        return columns
 
     # -- the frames ---------------------------------------------------------------------------
-
-    def _label(self, names: tuple[str, ...], codes: np.ndarray) -> Any:
-        import pandas as pd
-
-        return pd.Categorical.from_codes(codes, list(names))
 
     def _grid(
         self, values: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]], keep: np.ndarray
@@ -188,7 +228,7 @@ class Records:
         index = np.nonzero(keep)
         columns: dict[str, Any] = {"month": self.months()[index[0]]}
         for (axis, names), codes in zip(axes.items(), index[1:], strict=True):
-            columns[axis] = self._label(names, codes)
+            columns[axis] = Label(names, codes)
         columns.update({name: array[: self.periods][index] for name, array in values.items()})
         return columns
 
@@ -229,17 +269,18 @@ class Records:
         netback = self.netback_usd_per_kg[period, good, origin]
         rows = np.array(self.contract_t).reshape(-1, 7)
         codes = rows[:, :5].astype(np.int64)
+
         def joined(market: np.ndarray, contract: np.ndarray) -> np.ndarray:
             return np.concatenate([market, contract])
 
         return {
             "month": self.months()[joined(period, codes[:, 0])],
-            "channel": self._label(
+            "channel": Label(
                 CHANNELS, joined(np.zeros(len(period), dtype=np.int64), codes[:, 1])
             ),
-            "good": self._label(c.goods, joined(good, codes[:, 2])),
-            "origin": self._label(c.places, joined(origin, codes[:, 3])),
-            "destination": self._label(c.places, joined(destination, codes[:, 4])),
+            "good": Label(c.goods, joined(good, codes[:, 2])),
+            "origin": Label(c.places, joined(origin, codes[:, 3])),
+            "destination": Label(c.places, joined(destination, codes[:, 4])),
             "quantity_t": joined(flow, rows[:, 5]),
             "seller_price_usd_per_kg": joined(netback, rows[:, 6]),
         }
@@ -284,6 +325,13 @@ class Records:
             self.used_t[: self.periods] > 0,
         )
 
+    def _production(self) -> dict[str, Any]:
+        return self._grid(
+            {"made_t": self.made_t},
+            {"good": self.catalogue.goods, "place": self.catalogue.places},
+            self.made_t[: self.periods] > 0,
+        )
+
     def _stocks(self) -> dict[str, Any]:
         return self._grid(
             {"stock_t": self.stock_t},
@@ -300,10 +348,10 @@ class Records:
         n, rows = self.periods, len(self.facility)
         return {
             "month": np.repeat(self.months(), rows),
-            "facility": np.tile(self.facility, n),
-            "stage": self._label(FACILITY_STAGES, np.tile(self.facility_stage, n)),
-            "place": self._label(self.catalogue.places, np.tile(self.facility_place, n)),
-            "status": self._label(FACILITY_STATUSES, self.facility_status[:n].ravel()),
+            "facility": Label(tuple(self.facility.tolist()), np.tile(np.arange(rows), n)),
+            "stage": Label(FACILITY_STAGES, np.tile(self.facility_stage, n)),
+            "place": Label(self.catalogue.places, np.tile(self.facility_place, n)),
+            "status": Label(FACILITY_STATUSES, self.facility_status[:n].ravel()),
             "output_t": self.facility_output_t[:n].ravel(),
         }
 
@@ -329,27 +377,32 @@ FRAMES = (
     "treasury",
     "accounts",
     "demand",
+    "production",
     "stocks",
     "mass",
     "certificate",
 )
 
 
-def provenance_of(scenario: Any, policies: tuple[Any, ...], checksums: dict[str, str]) -> dict[str, Any]:
+def provenance_of(
+    scenario: Any, policies: tuple[Any, ...], checksums: dict[str, str]
+) -> dict[str, Any]:
     """Version, scenario, policies, data checksums and library versions of a run."""
-    import platform
-    from importlib.metadata import version
+    return {
+        **_software(),
+        "scenario": dataclasses.asdict(scenario),
+        "policies": [{"name": p.name, **dataclasses.asdict(p)} for p in policies],
+        "data_sha256": checksums,
+    }
 
+
+@cache
+def _software() -> dict[str, Any]:
     libraries = ("mesa", "numpy", "numba", "pandas", "pyarrow", "matplotlib")
     return {
         "package": "rare_market",
         "version": version("rare-market"),
         "commit": _commit(),
-        "scenario": dataclasses.asdict(scenario),
-        "policies": [
-            {"name": type(policy).name, **dataclasses.asdict(policy)} for policy in policies
-        ],
-        "data_sha256": checksums,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": {name: version(name) for name in libraries},
@@ -358,9 +411,6 @@ def provenance_of(scenario: Any, policies: tuple[Any, ...], checksums: dict[str,
 
 def _commit() -> str:
     """Commit of the source tree the package runs from; empty when it is not a work tree."""
-    import subprocess
-    from pathlib import Path
-
     try:
         answer = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],

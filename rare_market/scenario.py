@@ -38,7 +38,7 @@ class Scenario:
         0.35, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
-        0.25, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
+        0.15, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
     )
     bid_step_share: float = parameter(
         0.15, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
@@ -161,6 +161,9 @@ class Scenario:
     quota_price_response: float = parameter(
         0.06, "share", 0.0, 2.0, "extra quota growth when the price is double the band",
         "mechanisms_8",
+    )
+    quota_stock_response: float = parameter(
+        0.15, "share", 0.0, 2.0, "cut in quota growth when separators hold twice their target"
     )
     quota_price_band_usd_per_kg: float = parameter(
         50.0, "USD/kg", 1.0, 500.0, "domestic NdPr oxide price that the state finds normal"

@@ -40,7 +40,7 @@ def sample_market(rng: np.random.Generator, kind: str) -> Market:
         if kind == "decimal":
             return rng.uniform(low, high, size)
         if kind == "dear":
-            return rng.integers(low * 64, high * 64, size) * 64.0
+            return rng.integers(low * 64, high * 64, size) * 1.0  # up to 5,120
         return rng.integers(low * 64, high * 64, size) / 64
 
     def some_quantities(size):

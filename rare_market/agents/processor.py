@@ -257,6 +257,15 @@ class Processors:
             self._scenario.storage_response,
         )
 
+    def stock_ratio(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Product stock over its normal target, ``[good, place]``; 1 where nothing is made."""
+        cell = self.product.good * shape[1] + self.product.place
+        normal_t = self.sales_t * (1.0 + self.product_cover_months)
+        size = shape[0] * shape[1]
+        held = np.bincount(cell, self.product_stock_t, minlength=size)
+        target = np.bincount(cell, normal_t, minlength=size)
+        return np.divide(held, target, out=np.ones(size), where=target > 0).reshape(shape)
+
     def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Offer the products held, and bid for feed up to the netback.
 

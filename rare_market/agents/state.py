@@ -30,19 +30,23 @@ def quota_growth_share(
     use_growth_per_year: float,
     demand_share: float,
     response: float,
+    stock_ratio: float,
+    stock_response: float,
     ordered_per_year: float,
 ) -> float:
     r"""Growth of the mining quota for a year.
 
-    .. math:: g = \operatorname{clip}\bigl(\theta\,g_u + \beta\,(P/P_b - 1) + g_p,\; 0,\; 0.25\bigr)
+    .. math:: g = \operatorname{clip}\bigl(\theta\,g_u + \beta\,(P/P_b - 1) - \sigma\,(S/S^* - 1)^+
+              + g_p,\; 0,\; 0.25\bigr)
 
     The quota is set around the balance of NdPr: it follows part :math:`\theta` of the growth of its
-    use at home, and the price against a band. It grew by 20 % a year into the 2021-22 peak and by 6 %
+    use at home, the price against a band, and separators' stocks against target. It grew by 20 % a year into the 2021-22 peak and by 6 %
     in 2024, and has not been cut when prices fell. :math:`g_p` is what a policy orders on top.
     """
     growth = demand_share * use_growth_per_year + response * (
         price_usd_per_kg / band_usd_per_kg - 1.0
     )
+    growth -= stock_response * max(stock_ratio - 1.0, 0.0)
     return float(np.clip(growth + ordered_per_year, *QUOTA_GROWTH_RANGE))
 
 
@@ -117,6 +121,8 @@ class States:
                 float(np.clip(self._use_sum_t / max(before, 1e-9) - 1.0, -0.1, 0.1)),
                 s.quota_demand_share,
                 s.quota_price_response,
+                float(bulletin.stock_ratio[good, place]),
+                s.quota_stock_response,
                 float(regime.output_growth_per_year[place]),
             )
             self.quota_index[place] *= 1.0 + growth

@@ -6,7 +6,7 @@ While it lasts, Chinese state producers ask no more than
 
 for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
 and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost; and
-the mining quota grows faster as long as the price stands above that ceiling. The treasury covers what
+the mining quota grows faster as long as stocks at home do not show a glut. The treasury covers what
 its producers then fall short of their full cost. With an entry trigger it acts only while enough
 capacity is being built outside China.
 
@@ -28,7 +28,7 @@ from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 
-SLACK_SHARE = 0.03  # price above the ceiling that still counts as at it
+GLUT_RATIO = 1.0  # stock over target at which no more output is ordered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +40,17 @@ class Undercutting(Policy):
 
     state: str = parameter("CHN", "", None, None, "the state that undercuts", "choice")
     goods: str = parameter(
-        "ndpr_oxide+dy_oxide+tb_oxide", "", None, None, "goods or stages undercut", "choice"
+        "ndpr_oxide", "", None, None, "goods or stages undercut", "house_committee_2025"
     )
     depth_share: float = parameter(
-        0.4, "share", 0.0, 0.95, "how far below rivals' full cost the export price is held"
+        0.45, "share", 0.0, 0.95, "how far below rivals' full cost the export price is held"
     )
     entry_trigger_share: float = parameter(
         0.0, "share", 0.0, 5.0,
         "separation capacity being built abroad, relative to that operating, that sets it off",
     )
     extra_output_growth_per_year: float = parameter(
-        0.1, "1/year", 0.0, 0.5, "extra growth of the mining quota while the price is above"
+        0.08, "1/year", 0.0, 0.5, "extra growth of the mining quota unless stocks show a glut"
     )
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
@@ -67,7 +67,7 @@ class Undercutting(Policy):
         cover = regime.state_loss_cover_share.copy()
         cover[place] = 1.0
         growth = regime.output_growth_per_year.copy()
-        if (bulletin.netback_usd_per_kg[goods, place] > (1.0 + SLACK_SHARE) * wanted).any():
+        if (bulletin.stock_ratio[goods, place] < GLUT_RATIO).all():
             growth[place] += self.extra_output_growth_per_year
         return regime._replace(
             state_ask_ceiling_usd_per_kg=ceiling,

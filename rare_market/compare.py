@@ -1,0 +1,294 @@
+"""Worlds under the same luck, side by side: the comparison behind ``rare-market run``.
+
+A world is a named set of policies. Every world is run for the same replications, so that a difference
+between two worlds in one replication is due to policy alone.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rare_market import measures
+from rare_market.goods import MONTHS_PER_YEAR, OPEN
+from rare_market.model import simulate
+from rare_market.policies import (
+    OfftakeGuarantee,
+    Policy,
+    PriceFloor,
+    Tariff,
+    Undercutting,
+)
+from rare_market.records import Records
+from rare_market.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAVED_FRAMES = ("prices", "trades", "capacity", "accounts", "demand", "production", "certificate")
+NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class World:
+    """A named set of policies."""
+
+    name: str
+    policies: tuple[Policy, ...]
+
+
+def default_worlds(package: Sequence[Policy] = ()) -> tuple[World, ...]:
+    """Undercutting against five answers and the null; or against one package if it is given.
+
+    Parameters
+    ----------
+    package
+        policies of the user. An undercutting among them replaces the default one everywhere.
+    """
+    own = [p for p in package if isinstance(p, Undercutting)]
+    attack: tuple[Policy, ...] = tuple(own) or (Undercutting(),)
+    answer = tuple(p for p in package if not isinstance(p, Undercutting))
+    first = (World(NULL_WORLD, ()), World(NO_POLICY_WORLD, attack))
+    if package:
+        return (*first, World("package", (*attack, *answer))) if answer else first
+    offtake, floor, tariff = OfftakeGuarantee(), PriceFloor(), Tariff()
+    return (
+        *first,
+        World("offtake", (*attack, offtake)),
+        World("price floor", (*attack, floor)),
+        World("tariff", (*attack, tariff)),
+        World("floor + offtake", (*attack, floor, offtake)),
+    )
+
+
+def outcomes(records: Records) -> dict[str, float]:
+    """Measures of one run over the years of policy, and at its end."""
+    first = records.start_year
+    last = first + records.periods // MONTHS_PER_YEAR - 1
+    since = min(max(first, 2026), last)
+    row: dict[str, float] = {}
+    for good, short in (("ndpr_oxide", "ndpr"), ("dy_oxide", "dy")):
+        row[f"{short}_inside_usd_per_kg"] = measures.price_inside_usd_per_kg(
+            records, good, since, last
+        )
+        row[f"{short}_outside_usd_per_kg"] = measures.price_outside_usd_per_kg(
+            records, good, since, last
+        )
+    for stage in ("separation", "magnet"):
+        row[f"{stage}_capacity_outside_t_per_year"] = measures.capacity_outside_t_per_year(
+            records, stage, last
+        )
+    for stage in measures.CHAIN:
+        row[f"{stage}_cover_share"] = measures.supply_cover_share(records, stage, last)
+    row["met_without_china_share"] = measures.met_without_china_share(records, last)
+    row["oxide_outside_t"] = measures.oxide_outside_t(records, "ndpr_oxide", since, last)
+    row["public_cost_musd"] = measures.public_cost_usd(records, since, last) / MILLION
+    row["duty_revenue_musd"] = measures.duty_revenue_usd(records, since, last) / MILLION
+    row["buyers_cost_musd"] = measures.buyers_cost_usd(records, since, last) / MILLION
+    row["china_cost_musd"] = measures.undercutting_cost_usd(records, since, last) / MILLION
+    return row
+
+
+def paths(records: Records) -> dict[str, np.ndarray]:
+    """Yearly and monthly series of one run that the figures draw."""
+    c = records.catalogue
+    n = records.periods
+    good = c.good("ndpr_oxide")
+    allied = c.allied
+    bought = records.bought_t[:n, good][:, allied, OPEN]
+    price = records.price_usd_per_kg[:n, good][:, allied, OPEN]
+    weight = np.where(bought.sum(axis=1, keepdims=True) > 0, bought, 1.0)
+    operating = np.delete(records.operating_t[:n], c.china, axis=2).sum(axis=2) * MONTHS_PER_YEAR
+    return {
+        "price_inside_usd_per_kg": records.price_usd_per_kg[:n, good, c.china, OPEN],
+        "price_outside_usd_per_kg": (price * weight).sum(axis=1) / weight.sum(axis=1),
+        "separation_outside_t_per_year": operating[:, 1],
+        "magnet_outside_t_per_year": operating[:, 3],
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of several worlds under the same replications.
+
+    Attributes
+    ----------
+    scenario, worlds, replications
+        what was run.
+    rows
+        one dictionary of outcomes per run, with ``world`` and ``replication``.
+    series
+        ``[name][world]`` arrays ``[replication, month]``.
+    valid
+        whether every clearing of every run passed its certificate.
+    provenance
+        of each world.
+    """
+
+    scenario: Scenario
+    worlds: tuple[World, ...]
+    replications: int
+    rows: list[dict[str, Any]]
+    series: dict[str, dict[str, np.ndarray]]
+    valid: bool
+    provenance: dict[str, Any]
+
+    def runs(self) -> pd.DataFrame:
+        """Outcomes by world and replication, with the cost per tonne secured."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.rows)
+        order = [world.name for world in self.worlds]
+        frame["world"] = pd.Categorical(frame["world"], order)
+        frame = frame.sort_values(["world", "replication"], ignore_index=True)
+        base = frame[frame["world"] == NO_POLICY_WORLD].set_index("replication")
+        extra = frame["oxide_outside_t"] - frame["replication"].map(base["oxide_outside_t"])
+        frame["secured_t"] = extra
+        spent = frame["public_cost_musd"] * MILLION
+        per_t = (spent / extra).where((extra > 0) & (spent.abs() > 0))
+        frame["public_cost_usd_per_kg_secured"] = per_t / 1000.0
+        return frame
+
+    def table(self) -> pd.DataFrame:
+        """Median and the 10 % and 90 % quantiles over replications, a row per world and measure."""
+        import pandas as pd
+
+        runs = self.runs().drop(columns="replication")
+        grouped = runs.groupby("world", observed=True)
+        parts = {
+            "median": grouped.quantile(0.5),
+            "low": grouped.quantile(0.1),
+            "high": grouped.quantile(0.9),
+        }
+        table = pd.concat(
+            {name: part.rename_axis(columns="measure").stack(future_stack=True)
+             for name, part in parts.items()},
+            axis=1,
+        )
+        return table.reset_index()
+
+
+def compare(
+    scenario: Scenario,
+    worlds: Sequence[World],
+    replications: int,
+    records_folder: Path | None = None,
+    processes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Run every world for every replication on local processes.
+
+    Parameters
+    ----------
+    scenario
+        the world no state controls; its ``replication`` is the first one used.
+    worlds
+        what is compared.
+    replications
+        draws of all chance, the same for each world.
+    records_folder
+        where the records of each run go as Parquet; ``None`` keeps none.
+    processes
+        worker processes; by default one per core.
+    progress
+        called with the number of runs just finished.
+    """
+    chunk = max(1, min(5, replications))
+    first = scenario.replication
+    tasks = [
+        (scenario, world, list(range(at, min(at + chunk, first + replications))), records_folder)
+        for at in range(first, first + replications, chunk)
+        for world in worlds
+    ]
+    done: list[dict[str, Any]] = []
+    workers = min(processes or multiprocessing.cpu_count(), len(tasks))
+    if workers == 1:
+        for task in tasks:
+            done.extend(_run_chunk(*task))
+            if progress:
+                progress(len(task[2]))
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            waiting = {pool.submit(_run_chunk, *task) for task in tasks}
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    results = future.result()
+                    done.extend(results)
+                    if progress:
+                        progress(len(results))
+    done.sort(key=lambda run: (run["world"], run["replication"]))
+    names = list(done[0]["paths"])
+    series = {
+        name: {
+            world.name: np.stack([r["paths"][name] for r in done if r["world"] == world.name])
+            for world in worlds
+        }
+        for name in names
+    }
+    return Comparison(
+        scenario=scenario,
+        worlds=tuple(worlds),
+        replications=replications,
+        rows=[
+            {"world": r["world"], "replication": r["replication"], **r["outcomes"]} for r in done
+        ],
+        series=series,
+        valid=all(r["valid"] for r in done),
+        provenance={
+            world.name: next(r["provenance"] for r in done if r["world"] == world.name)
+            for world in worlds
+        },
+    )
+
+
+def _run_chunk(
+    scenario: Scenario, world: World, replications: list[int], records_folder: Path | None
+) -> list[dict[str, Any]]:
+    """Run one world for some replications; executed in a worker process."""
+    results = []
+    for replication in replications:
+        records = simulate(scenario.replicate(replication), world.policies)
+        if records_folder is not None:
+            save_records(records, records_folder / slug(world.name) / f"{replication:04d}")
+        results.append(
+            {
+                "world": world.name,
+                "replication": replication,
+                "outcomes": outcomes(records),
+                "paths": paths(records),
+                "valid": records.valid,
+                "provenance": records.provenance,
+            }
+        )
+    return results
+
+
+def slug(name: str) -> str:
+    """File name of a world."""
+    return "".join(ch if ch.isalnum() else "_" for ch in name).strip("_").replace("___", "_")
+
+
+def save_records(records: Records, folder: Path) -> None:
+    """Write the saved frames of a run as Parquet files, provenance inside each."""
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = {b"rare_market": json.dumps(records.provenance).encode()}
+    for name in SAVED_FRAMES:
+        table = records.table(name)
+        pq.write_table(
+            table.replace_schema_metadata(stamp),
+            folder / f"{name}.parquet",
+            compression="zstd",
+            compression_level=1,
+        )

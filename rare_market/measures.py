@@ -1,0 +1,146 @@
+"""One number from a run: what a policy is judged by.
+
+Years are calendar years of the run, inclusive. Money is real USD of 2024, not discounted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, OPEN
+from rare_market.ledger import KINDS, REASONS
+from rare_market.records import Records
+
+# The stages an ally's magnet passes through, and the good that stands for each.
+CHAIN = {
+    "separation": ("ndpr_oxide",),
+    "metal": ("ndpr_metal",),
+    "magnet": ("ndfeb_standard_magnet", "ndfeb_ht_magnet"),
+}
+CHAIN_ELEMENT = "NdPr"
+SCHEME_REASONS = ("price_floor", "offtake", "goods", "freight")
+
+
+def _years(records: Records, first_year: int, last_year: int) -> slice:
+    start = (first_year - records.start_year) * MONTHS_PER_YEAR
+    stop = (last_year + 1 - records.start_year) * MONTHS_PER_YEAR
+    if not 0 <= start < stop <= records.periods:
+        last = records.start_year + records.periods // MONTHS_PER_YEAR - 1
+        raise ValueError(
+            f"years {first_year} to {last_year} are not within the run's "
+            f"{records.start_year} to {last}."
+        )
+    return slice(start, stop)
+
+
+def price_inside_usd_per_kg(records: Records, good: str, first_year: int, last_year: int) -> float:
+    """Mean price in China, value-added tax excluded."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    return float(records.price_usd_per_kg[months, c.good(good), c.china, OPEN].mean())
+
+
+def price_outside_usd_per_kg(records: Records, good: str, first_year: int, last_year: int) -> float:
+    """Mean delivered price in allied places, weighted by their purchases, duties included.
+
+    Without any purchase in the window it is the plain mean of the quotes.
+    """
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    price = records.price_usd_per_kg[months, c.good(good)][:, c.allied]
+    bought = records.bought_t[months, c.good(good)][:, c.allied]
+    weight = bought if bought.sum() > 0 else np.ones_like(bought)
+    return float((price * weight).sum() / weight.sum())
+
+
+def capacity_outside_t_per_year(records: Records, stage: str, year: int) -> float:
+    """Capacity in operation outside China at the end of a year, tonnes of activity per year."""
+    c = records.catalogue
+    month = _years(records, year, year).stop - 1
+    row = records.operating_t[month, FACILITY_STAGES.index(stage)]
+    return float(np.delete(row, c.china).sum() * MONTHS_PER_YEAR)
+
+
+def china_share(records: Records, stage: str, year: int) -> float:
+    """China's share of the output of a stage in a year (separation: of feed treated)."""
+    c = records.catalogue
+    output = records.output_t[_years(records, year, year), FACILITY_STAGES.index(stage)].sum(axis=0)
+    return float(output[c.china] / output.sum())
+
+
+def mine_output_t(records: Records, year: int) -> float:
+    """World mine output in a year, t REO."""
+    months = _years(records, year, year)
+    return float(records.output_t[months, FACILITY_STAGES.index("mine")].sum())
+
+
+def supply_cover_share(records: Records, stage: str, year: int) -> float:
+    r"""Output of a stage outside China as a share of what allied demand needs of it, at most 1.
+
+    The need is the NdPr in the goods that allied final buyers use, and the supply the NdPr in the
+    output of that stage outside China, wherever its feed came from:
+    :math:`\min\bigl(1, \sum_{g,p\ne CHN} k_g q_{gp} / \sum_{g,p\in A} k_g u_{gp}\bigr)`. For
+    magnets only magnets count on both sides.
+    """
+    c = records.catalogue
+    months = _years(records, year, year)
+    content = c.composition_reo_t_per_t[:, c.elements.index(CHAIN_ELEMENT)]
+    goods = [c.good(g) for g in CHAIN[stage]]
+    made = np.delete(records.made_t[months][:, goods].sum(axis=0), c.china, axis=1).sum(axis=1)
+    used = records.used_t[months][:, :, c.allied].sum(axis=(0, 2)) * content
+    needed = used.sum() if stage == "separation" else used[c.of_stage("magnet")].sum()
+    return float(min(1.0, (made * content[goods]).sum() / needed)) if needed > 0 else 1.0
+
+
+def met_without_china_share(records: Records, year: int) -> float:
+    """Share of allied demand that could be met without China: the weakest link of the chain."""
+    return min(supply_cover_share(records, stage, year) for stage in CHAIN)
+
+
+def oxide_outside_t(records: Records, good: str, first_year: int, last_year: int) -> float:
+    """Tonnes of an oxide separated outside China."""
+    c = records.catalogue
+    made = records.made_t[_years(records, first_year, last_year), c.good(good)].sum(axis=0)
+    return float(np.delete(made, c.china).sum())
+
+
+def public_cost_usd(records: Records, first_year: int, last_year: int) -> float:
+    """What states other than China paid on floors and offtakes, less what they resold."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    columns = [REASONS.index(reason) for reason in SCHEME_REASONS]
+    state = records.balance_usd[months, KINDS.index("state")][:, :, columns].sum(axis=(0, 2))
+    return -float(np.delete(state, c.china).sum())
+
+
+def duty_revenue_usd(records: Records, first_year: int, last_year: int) -> float:
+    """Import duties received by allied treasuries."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    state = records.balance_usd[months, KINDS.index("state"), :, REASONS.index("import_duty")]
+    return float(state[:, c.allied].sum())
+
+
+def buyers_cost_usd(records: Records, first_year: int, last_year: int) -> float:
+    """What allied final buyers paid for rare-earth goods, duties included."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    return float(records.final_spend_usd[months][:, :, c.allied].sum())
+
+
+def undercutting_cost_usd(records: Records, first_year: int, last_year: int) -> float:
+    """What the Chinese treasury paid its producers for selling below full cost."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    column = REASONS.index("undercutting")
+    return -float(records.balance_usd[months, KINDS.index("state"), c.china, column].sum())
+
+
+def shortage_share(records: Records, first_year: int, last_year: int) -> float:
+    """Use that could not be met, as a share of allied use of magnets."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    magnets = c.of_stage("magnet")
+    short = records.shortage_t[months][:, magnets][:, :, c.allied].sum()
+    used = records.used_t[months][:, magnets][:, :, c.allied].sum()
+    return float(short / (short + used)) if used > 0 else 0.0
