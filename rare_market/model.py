@@ -339,6 +339,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         )
         building = life.capacity_t[abroad & (life.status == Status.BUILDING)].sum()
         operating = life.capacity_t[abroad & (life.status == Status.OPERATING)].sum()
+        held, target = self._sellers_stock_t()
+        ore = self.catalogue.of_stage("concentrate")
         return Bulletin(
             period=self.period,
             year=self.assumptions.start_year + self.period / MONTHS_PER_YEAR,
@@ -347,7 +349,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             trend_per_month=self._trend,
             long_price_usd_per_kg=self._long_price,
             long_netback_usd_per_kg=self._long_netback,
-            stock_ratio=self.processors.stock_ratio(self._netback.shape),
+            stock_ratio=_ratio(held, target),
+            ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
             rival_cost_usd_per_kg=self._rival_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             catalogue=self.catalogue,
@@ -544,6 +547,20 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             np.bincount(cell, paid, minlength=size).reshape(shape),
         )
 
+    def _sellers_stock_t(self) -> tuple[np.ndarray, np.ndarray]:
+        """Stock of sellers and its normal target, ``[good, place]``."""
+        p, m = self.producers, self.processors
+        shape = self._netback.shape
+        cell = np.concatenate([p.good, m.product.good]) * shape[1]
+        cell += np.concatenate([p.place, m.product.place])
+        held = np.concatenate([p.inventory_t, m.product_stock_t])
+        target = np.concatenate([p.normal_stock_t(), m.normal_stock_t()])
+        size = shape[0] * shape[1]
+        return (
+            np.bincount(cell, held, minlength=size).reshape(shape),
+            np.bincount(cell, target, minlength=size).reshape(shape),
+        )
+
     def _stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
         goods, places, _ = self._price.shape
@@ -582,6 +599,11 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Capacity of each producer relative to its row, by the mining quota."""
         p = self.producers
         return np.where(p.quota_bound, self.states.quota_index[p.place], 1.0)
+
+
+def _ratio(held: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Stock over target; 1 where there is no target."""
+    return np.divide(held, target, out=np.ones_like(held), where=target > 0.0)
 
 
 def _usd(tonnes: np.ndarray, usd_per_kg: np.ndarray) -> np.ndarray:

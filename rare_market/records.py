@@ -53,7 +53,10 @@ class Bulletin(NamedTuple):
     long_price_usd_per_kg, long_netback_usd_per_kg
         ``[good, place]`` means that investors expect to go on (open class).
     stock_ratio
-        ``[good, place]`` processors' product stock over its target; 1 where there is none.
+        ``[good, place]`` producers' and processors' stock of what they sell over its target; 1 where
+        nobody sells it.
+    ore_stock_ratio
+        ``[place]`` the same for all ore of a place together.
     rival_cost_usd_per_kg
         ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is none.
     entry_share
@@ -70,6 +73,7 @@ class Bulletin(NamedTuple):
     long_price_usd_per_kg: np.ndarray
     long_netback_usd_per_kg: np.ndarray
     stock_ratio: np.ndarray
+    ore_stock_ratio: np.ndarray
     rival_cost_usd_per_kg: np.ndarray
     entry_share: float
     catalogue: Catalogue

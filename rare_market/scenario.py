@@ -7,9 +7,18 @@ it is one for all of them.
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from rare_market.declare import check_ranges, parameter
+from rare_market.declare import (
+    InvalidValueError,
+    check_ranges,
+    declarations,
+    parameter,
+    refuse_unknown,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +172,7 @@ class Scenario:
         "mechanisms_8",
     )
     quota_stock_response: float = parameter(
-        0.15, "share", 0.0, 2.0, "cut in quota growth when separators hold twice their target"
+        0.3, "share", 0.0, 2.0, "cut in quota growth when separators hold twice their target"
     )
     quota_price_band_usd_per_kg: float = parameter(
         50.0, "USD/kg", 1.0, 500.0, "domestic NdPr oxide price that the state finds normal"
@@ -210,3 +219,31 @@ class Scenario:
     def replicate(self, replication: int) -> Scenario:
         """Return the same world under another draw of all chance."""
         return dataclasses.replace(self, replication=replication)
+
+
+LARGEST_FILE_BYTES = 2**20
+
+
+def read_scenario(file: Path) -> dict[str, Any]:
+    """Fields of a scenario from a TOML file, checked for name and type.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a missing or unreadable file, an unknown field or a wrong type.
+    """
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise InvalidValueError(f"{file}: the file is larger than {LARGEST_FILE_BYTES} bytes.")
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidValueError(f"{file}: the scenario cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise InvalidValueError(f"{file}: not a TOML file: {error}.") from None
+    known = {field.name: field for field in declarations(Scenario)}
+    for name in values:
+        refuse_unknown(known, name, str(file))
+    Scenario(**values)
+    return values

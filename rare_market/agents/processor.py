@@ -247,24 +247,19 @@ class Processors:
             self.cost_plus, unit_cost[leg.row] / leg.coefficient, self.finishing_usd_per_kg[leg.row]
         )
 
+    def normal_stock_t(self) -> np.ndarray:
+        """Stock each plant holds of each product at an ordinary price, ``[product leg]``."""
+        return self.sales_t * (1.0 + self.product_cover_months)
+
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
         """Stock each plant likes to hold of each product, more while it is cheap, ``[product leg]``."""
         leg = self.product
         return storage_target_t(
-            self.sales_t * (1.0 + self.product_cover_months),
+            self.normal_stock_t(),
             bulletin.netback_usd_per_kg[leg.good, leg.place],
             bulletin.long_netback_usd_per_kg[leg.good, leg.place],
             self._scenario.storage_response,
         )
-
-    def stock_ratio(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Product stock over its normal target, ``[good, place]``; 1 where nothing is made."""
-        cell = self.product.good * shape[1] + self.product.place
-        normal_t = self.sales_t * (1.0 + self.product_cover_months)
-        size = shape[0] * shape[1]
-        held = np.bincount(cell, self.product_stock_t, minlength=size)
-        target = np.bincount(cell, normal_t, minlength=size)
-        return np.divide(held, target, out=np.ones(size), where=target > 0).reshape(shape)
 
     def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Offer the products held, and bid for feed up to the netback.

@@ -132,6 +132,10 @@ class Producers:
             self.extrapolation_share,
         )
 
+    def normal_stock_t(self) -> np.ndarray:
+        """Stock each holds at an ordinary price, ``[producer]``."""
+        return self.sales_t * (1.0 + self.cover_months)
+
     def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Offer the stock on a rising curve, never below the cheapest of its marginal costs."""
         s = self._scenario
@@ -139,7 +143,7 @@ class Producers:
         quantity_t, limit = ask_curve(
             self.inventory_t,
             storage_target_t(
-                self.sales_t * (1.0 + self.cover_months),
+                self.normal_stock_t(),
                 bulletin.netback_usd_per_kg[self.good, self.place],
                 bulletin.long_netback_usd_per_kg[self.good, self.place],
                 s.storage_response,
@@ -212,8 +216,8 @@ class Producers:
         life.capacity_t = life.capacity_t * self.growth_per_month
         able_t = life.able_t(period) * np.where(self.quota_bound, quota_index[self.place], 1.0)
 
-        target_t = self.sales_t * (1.0 + self.cover_months)
-        brake = np.clip(2.5 - self.inventory_t / np.maximum(target_t, 1e-9), 0.0, 1.0)
+        full = self.inventory_t / np.maximum(self.normal_stock_t(), 1e-9)
+        brake = np.clip(2.5 - full, 0.0, 1.0)
         willing = used_share(price, self.cost_usd_per_kg, s.mine_cost_spread_share) * brake
         aim = s.state_output_aim_share
         willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)

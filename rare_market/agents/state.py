@@ -40,7 +40,7 @@ def quota_growth_share(
               + g_p,\; 0,\; 0.25\bigr)
 
     The quota is set around the balance of NdPr: it follows part :math:`\theta` of the growth of its
-    use at home, the price against a band, and separators' stocks against target. It grew by 20 % a year into the 2021-22 peak and by 6 %
+    use at home, the price against a band, and stocks of ore or oxide against target. It grew by 20 % a year into the 2021-22 peak and by 6 %
     in 2024, and has not been cut when prices fell. :math:`g_p` is what a policy orders on top.
     """
     growth = demand_share * use_growth_per_year + response * (
@@ -121,7 +121,7 @@ class States:
                 float(np.clip(self._use_sum_t / max(before, 1e-9) - 1.0, -0.1, 0.1)),
                 s.quota_demand_share,
                 s.quota_price_response,
-                float(bulletin.stock_ratio[good, place]),
+                float(max(bulletin.stock_ratio[good, place], bulletin.ore_stock_ratio[place])),
                 s.quota_stock_response,
                 float(regime.output_growth_per_year[place]),
             )

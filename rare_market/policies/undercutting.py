@@ -28,7 +28,7 @@ from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 
-GLUT_RATIO = 1.0  # stock over target at which no more output is ordered
+GLUT_RATIO = 1.15  # stock over target at which no more output is ordered; all of it at 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +66,10 @@ class Undercutting(Policy):
         ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)
         cover = regime.state_loss_cover_share.copy()
         cover[place] = 1.0
+        stocks = max(bulletin.stock_ratio[goods, place].max(), bulletin.ore_stock_ratio[place])
+        room = np.clip((GLUT_RATIO - stocks) / (GLUT_RATIO - 1.0), 0.0, 1.0)
         growth = regime.output_growth_per_year.copy()
-        if (bulletin.stock_ratio[goods, place] < GLUT_RATIO).all():
-            growth[place] += self.extra_output_growth_per_year
+        growth[place] += room * self.extra_output_growth_per_year
         return regime._replace(
             state_ask_ceiling_usd_per_kg=ceiling,
             state_loss_cover_share=cover,

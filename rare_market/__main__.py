@@ -1,0 +1,169 @@
+"""The command line: ``rare-market run`` and ``rare-market list``.
+
+Heavy imports stay inside the commands, so that help is immediate. Exit codes: 0 done, 1 a failure of
+the program, 2 input that cannot be used (nothing was simulated), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+EXIT_BAD_INPUT = 2
+
+
+class BadInput(click.ClickException):  # noqa: N818 - click's own naming
+    """Input that cannot be used: one sentence on stderr, exit code 2."""
+
+    exit_code = EXIT_BAD_INPUT
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence alone."""
+        click.echo(self.message, err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="rare-market", prog_name="rare-market")
+def cli() -> None:
+    """Rare-earth markets, agent by agent: undercutting against floors, offtakes and tariffs."""
+
+
+@cli.command()
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="NAME[:field=value,…]",
+    help="An instrument to try; repeat for a package. Without it the five standard answers run.",
+)
+@click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
+@click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
+@click.option("--replications", type=int, default=20, show_default=True, help="Draws per world.")
+@click.option(
+    "--out",
+    "out_folder",
+    default="results",
+    show_default=True,
+    metavar="DIR",
+    help="Folder for the table, the records, provenance and figures.",
+)
+@click.option("--processes", type=int, default=None, help="Worker processes; one per core if absent.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON and nothing else.")
+def run(
+    policies: tuple[str, ...],
+    scenario_file: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    replications: int,
+    out_folder: str,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """Compare policies against Chinese undercutting, 2024 to 2035, under the same luck."""
+    scenario = _scenario(scenario_file, settings, seed)
+    if not 1 <= replications <= 100_000:
+        raise BadInput(f"--replications = {replications} is not within 1 to 100000.")
+    if processes is not None and not 1 <= processes <= 512:
+        raise BadInput(f"--processes = {processes} is not within 1 to 512.")
+    package = _policies(policies, scenario)
+    folder = _writable(out_folder)
+
+    from tqdm import tqdm
+
+    from rare_market import report
+    from rare_market.compare import compare, default_worlds
+    from rare_market.declare import InvalidValueError
+
+    worlds = default_worlds(package)
+    quiet = as_json or not sys.stderr.isatty()
+    with tqdm(total=len(worlds) * replications, unit="run", disable=quiet, leave=False) as bar:
+        comparison = compare(
+            scenario, worlds, replications, folder / "records", processes, bar.update
+        )
+    try:
+        report.write(comparison, folder)
+    except InvalidValueError as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(report.as_json(comparison)))
+    else:
+        click.echo(report.as_text(comparison))
+        click.echo(f"\nTable, records, provenance and figures are in {folder}{_note(comparison)}")
+
+
+def _note(comparison: Any) -> str:
+    return "." if comparison.valid else "; some clearings FAILED their certificate."
+
+
+@cli.command(name="list")
+@click.argument("what", type=click.Choice(["policies", "goods", "places", "scenarios"]))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+def list_(what: str, as_json: bool) -> None:
+    """List the policies, goods, places or scenario fields there are."""
+    from rare_market import listing
+
+    rows = listing.rows(what)
+    click.echo(json.dumps(rows) if as_json else listing.as_text(what, rows))
+
+
+def _scenario(file: str | None, settings: tuple[str, ...], seed: int | None) -> Any:
+    from rare_market.declare import InvalidValueError, parse_values
+    from rare_market.scenario import Scenario, read_scenario
+
+    try:
+        values = read_scenario(Path(file)) if file else {}
+        texts = {}
+        for setting in settings:
+            field, sign, value = setting.partition("=")
+            if not sign:
+                raise InvalidValueError(f"--set {setting!r} must have the form field=value.")
+            texts[field.strip()] = value.strip()
+        values |= parse_values(Scenario, texts, "scenario")
+        if seed is not None:
+            values["seed"] = seed
+        return Scenario(**values)
+    except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
+    from rare_market.declare import InvalidValueError
+    from rare_market.inputs import InputError
+    from rare_market.policies import read_policy
+    from rare_market.world import read_data
+
+    try:
+        data = read_data(scenario.data_folder)
+        chosen = [read_policy(text) for text in texts]
+        for policy in chosen:
+            policy.check(data.catalogue)
+    except (InvalidValueError, InputError) as error:
+        raise BadInput(str(error)) from None
+    return chosen
+
+
+def _writable(name: str) -> Path:
+    """Create the output folder now, so that nothing is computed for a folder that cannot be used."""
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".rare_market_probe"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(f"--out = {name!r} cannot be written: {error.strerror}.") from None
+    return folder
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli(prog_name="rare-market")
+
+
+if __name__ == "__main__":
+    main()

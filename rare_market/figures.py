@@ -1,0 +1,198 @@
+"""Charts for policy papers, drawn from a comparison.
+
+Each function returns a matplotlib figure at print size; :func:`write_all` saves them as PNG and
+vector PDF with the provenance inside. Bands are the 10-90 % range over replications.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.style
+import matplotlib.ticker
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from rare_market.compare import NO_POLICY_WORLD, NULL_WORLD, Comparison
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies import PriceFloor, Undercutting
+
+WIDTH_IN = 7.2  # 183 mm, a full text width
+STYLE = str(resources.files("rare_market") / "paper.mplstyle")
+BLACK, ORANGE, SKY, GREEN, _, BLUE, VERMILLION, PURPLE = mpl.color_sequences["okabe_ito"]
+GREY = "#777777"
+
+
+def world_colors(comparison: Comparison) -> dict[str, Any]:
+    """Color-blind safe colors by world (Okabe and Ito); the null is grey, no policy black."""
+    colors: dict[str, Any] = {NULL_WORLD: GREY, NO_POLICY_WORLD: BLACK}
+    rest = [w.name for w in comparison.worlds if w.name not in colors]
+    order = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+    colors |= {name: order[i % len(order)] for i, name in enumerate(rest)}
+    return colors
+
+
+def _figure(height_in: float, rows: int, columns: int, **kwargs: object) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)  # type: ignore[arg-type]
+
+
+def _years(comparison: Comparison, months: int) -> np.ndarray:
+    return comparison.scenario.start_year + (np.arange(months) + 0.5) / MONTHS_PER_YEAR
+
+
+def _band(axes, x: np.ndarray, runs: np.ndarray, **line: object) -> None:  # type: ignore[no-untyped-def]
+    axes.plot(x, np.median(runs, axis=0), **line)
+    if len(runs) > 1:
+        low, high = np.quantile(runs, [0.1, 0.9], axis=0)
+        axes.fill_between(x, low, high, color=line["color"], alpha=0.18, linewidth=0)
+
+
+def price_paths(comparison: Comparison) -> Figure:
+    """NdPr oxide price in China and in allied places, a panel per world, against the null."""
+    inside = comparison.series["price_inside_usd_per_kg"]
+    outside = comparison.series["price_outside_usd_per_kg"]
+    names = [w.name for w in comparison.worlds if w.name != NULL_WORLD]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    with mpl.style.context(STYLE):
+        figure, panels = _figure(0.5 + 2.1 * rows, rows, columns, sharex=True, sharey=True)
+        for axes in panels.flat[len(names) :]:
+            axes.set_visible(False)
+        null = np.median(inside[NULL_WORLD], axis=0)
+        for name, axes in zip(names, panels.flat, strict=False):
+            x = _years(comparison, inside[name].shape[1])
+            axes.plot(x, null, color=GREY, linewidth=1.0, linestyle=(0, (1, 1.2)))
+            _band(axes, x, outside[name], color=VERMILLION, linestyle="--")
+            _band(axes, x, inside[name], color=BLUE)
+            axes.set_title(name)
+            _mark_policies(comparison, name, axes)
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
+        panels[0, 0].set_ylim(bottom=0)
+        figure.supylabel("NdPr oxide price (USD/kg, real 2024)", fontsize=8)
+        handles = [
+            mpl.lines.Line2D([], [], color=BLUE, label="in China (VAT excluded)"),
+            mpl.lines.Line2D(
+                [], [], color=VERMILLION, linestyle="--", label="delivered in allied places"
+            ),
+            mpl.lines.Line2D(
+                [], [], color=GREY, linestyle=(0, (1, 1.2)), label="in China, no undercutting"
+            ),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _mark_policies(comparison: Comparison, name: str, axes) -> None:  # type: ignore[no-untyped-def]
+    """Mark the start of undercutting, and the strike where producers have a floor."""
+    world = next(w for w in comparison.worlds if w.name == name)
+    for policy in world.policies:
+        if isinstance(policy, Undercutting):
+            axes.axvline(policy.start_year, color=GREY, linewidth=0.6)
+        if isinstance(policy, PriceFloor) and policy.goods == "ndpr_oxide":
+            end = policy.start_year + policy.duration_years
+            axes.hlines(
+                policy.strike_usd_per_kg, policy.start_year, end, color=GREEN, linewidth=1.0
+            )
+            axes.annotate(
+                f"floor {policy.strike_usd_per_kg:g}",
+                (policy.start_year + 0.2, policy.strike_usd_per_kg),
+                xytext=(0, -3),
+                textcoords="offset points",
+                va="top",
+                fontsize=7,
+            )
+
+
+def capacity_outside(comparison: Comparison) -> Figure:
+    """Separation and magnet capacity in operation outside China, a line per world."""
+    colors = world_colors(comparison)
+    with mpl.style.context(STYLE):
+        figure, panels = _figure(3.3, 1, 2, sharex=True)
+        for axes, stage, unit in zip(
+            panels[0], ("separation", "magnet"), ("kt feed per year", "kt magnets per year"),
+            strict=True,
+        ):
+            series = comparison.series[f"{stage}_outside_t_per_year"]
+            for world in comparison.worlds:
+                runs = series[world.name] / 1000.0
+                x = _years(comparison, runs.shape[1])
+                dashed = (0, (1, 1.2)) if world.name == NULL_WORLD else "-"
+                _band(axes, x, runs, color=colors[world.name], linestyle=dashed, label=world.name)
+            axes.set_title("Separation" if stage == "separation" else "Sintered magnets")
+            axes.set_ylabel(unit)
+            axes.set_ylim(bottom=0)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.suptitle("Capacity operating outside China", fontsize=9, x=0.01, ha="left")
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)))
+    return figure
+
+
+def cost_against_supply(comparison: Comparison) -> Figure:
+    """Public cost of each world against the oxide it secures over no policy."""
+    colors = world_colors(comparison)
+    runs = comparison.runs()
+    markers = dict(
+        zip((w.name for w in comparison.worlds), ("X", "s", "o", "D", "^", "v", "P", "*"), strict=False)
+    )
+    with mpl.style.context(STYLE):
+        figure, panels = _figure(3.4, 1, 1)
+        axes = panels[0, 0]
+        for world in comparison.worlds:
+            own = runs[runs["world"] == world.name]
+            x = own["secured_t"].to_numpy() / 1000.0
+            y = own["public_cost_musd"].to_numpy() / 1000.0
+            centre = np.median(x), np.median(y)
+            if len(own) > 1:
+                spread = [np.abs(np.quantile(v, [0.1, 0.9]) - np.median(v))[:, None] for v in (x, y)]
+                axes.errorbar(
+                    *centre, xerr=spread[0], yerr=spread[1], color=colors[world.name],
+                    linewidth=0.9, capsize=2,
+                )
+            axes.plot(
+                *centre, markers[world.name], color=colors[world.name], markersize=6,
+                label=world.name, markeredgecolor="white", markeredgewidth=0.5, linestyle="none",
+            )
+        axes.axvline(0.0, color=GREY, linewidth=0.6)
+        first = max(comparison.scenario.start_year, 2026)
+        last = comparison.scenario.start_year + comparison.scenario.years - 1
+        axes.set_xlabel(
+            f"NdPr oxide separated outside China, against no policy, {first}-{last} (kt)"
+        )
+        axes.set_ylabel(f"public cost net of resale, {first}-{last}\n(billion USD, real 2024)")
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
+
+
+FIGURES: dict[str, Callable[[Comparison], Figure]] = {
+    "price_paths": price_paths,
+    "capacity_outside_china": capacity_outside,
+    "cost_against_supply": cost_against_supply,
+}
+
+
+def write_all(comparison: Comparison, folder: Path) -> list[Path]:
+    """Save every figure as PNG and PDF; the same comparison gives the same bytes."""
+    stamp = json.dumps(
+        {name: {k: p[k] for k in ("version", "commit", "scenario", "policies")}
+         for name, p in comparison.provenance.items()}
+    )
+    written = []
+    for name, draw in FIGURES.items():
+        figure = draw(comparison)
+        for suffix, metadata in (
+            ("png", {"rare_market:provenance": stamp}),
+            ("pdf", {"Subject": stamp, "CreationDate": None}),
+        ):
+            path = folder / f"{name}.{suffix}"
+            with mpl.style.context(STYLE):
+                figure.savefig(path, metadata=metadata)
+            written.append(path)
+    return written

@@ -1,0 +1,66 @@
+"""What there is to choose from: policies, goods, places, scenario fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rare_market.declare import declarations
+from rare_market.goods import STAGES
+from rare_market.policies import INSTRUMENTS
+from rare_market.scenario import Scenario
+from rare_market.world import read_data
+
+
+def rows(what: str) -> list[dict[str, Any]]:
+    """Rows of ``policies``, ``goods``, ``places`` or ``scenarios``."""
+    if what == "policies":
+        return [
+            {
+                "name": name,
+                "summary": instrument.summary,
+                "parameters": [field._asdict() for field in declarations(instrument)],
+            }
+            for name, instrument in INSTRUMENTS.items()
+        ]
+    if what == "scenarios":
+        fields = [field._asdict() for field in declarations(Scenario)]
+        return [{"name": "base_2024", "summary": "policy runs from January 2024", "fields": fields}]
+    data = read_data()
+    if what == "goods":
+        table, catalogue = data.tables.goods, data.catalogue
+        return [
+            {
+                "name": good,
+                "title": str(table["name"][i]),
+                "stage": STAGES[catalogue.stage[i]],
+                "unit": str(table["unit"][i]),
+            }
+            for i, good in enumerate(catalogue.goods)
+        ]
+    table = data.tables.places
+    return [
+        {
+            "name": place,
+            "title": str(table["name"][i]),
+            "allied": bool(data.catalogue.allied[i]),
+        }
+        for i, place in enumerate(data.catalogue.places)
+    ]
+
+
+def as_text(what: str, rows: list[dict[str, Any]]) -> str:
+    """Rows as lines to read."""
+    lines = []
+    for row in rows:
+        rest = [str(value) for key, value in row.items() if key not in ("name",) and _plain(value)]
+        lines.append(f"{row['name']:<24} {' · '.join(rest)}")
+        for field in row.get("parameters", row.get("fields", [])):
+            bounds = "" if field["low"] is None else f" [{field['low']:g} … {field['high']:g}]"
+            unit = f" {field['unit']}" if field["unit"] else ""
+            default = "''" if field["default"] == "" else field["default"]
+            lines.append(f"    {field['name']} = {default}{unit}{bounds}: {field['meaning']}")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | bool | int | float)

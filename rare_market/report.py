@@ -1,0 +1,132 @@
+"""What a comparison leaves behind: the table as text, CSV, Parquet and JSON; provenance; figures."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from rare_market.compare import Comparison
+from rare_market.declare import InvalidValueError
+
+
+class Column(NamedTuple):
+    """A line of the printed table.
+
+    Attributes
+    ----------
+    measure
+        key in the outcomes.
+    title, unit
+        what the reader sees.
+    scale, digits
+        factor and decimals of the printed value.
+    """
+
+    measure: str
+    title: str
+    unit: str
+    scale: float
+    digits: int
+
+
+LINES = (
+    Column("ndpr_inside_usd_per_kg", "NdPr oxide price in China", "USD/kg", 1, 1),
+    Column("ndpr_outside_usd_per_kg", "NdPr oxide price in allied places", "USD/kg", 1, 1),
+    Column("dy_inside_usd_per_kg", "Dy oxide price in China", "USD/kg", 1, 0),
+    Column("dy_outside_usd_per_kg", "Dy oxide price in allied places", "USD/kg", 1, 0),
+    Column(
+        "separation_capacity_outside_t_per_year",
+        "separation alive outside China, end of run",
+        "kt feed/year", 1e-3, 1,
+    ),
+    Column(
+        "magnet_capacity_outside_t_per_year",
+        "magnet making alive outside China, end of run",
+        "kt/year", 1e-3, 1,
+    ),
+    Column("separation_cover_share", "allied need covered: separation", "%", 100, 0),
+    Column("metal_cover_share", "allied need covered: metal", "%", 100, 0),
+    Column("magnet_cover_share", "allied need covered: magnets", "%", 100, 0),
+    Column(
+        "met_without_china_share", "allied demand met without China (weakest link)", "%", 100, 0
+    ),
+    Column("secured_t", "NdPr oxide secured against no policy", "kt", 1e-3, 1),
+    Column("public_cost_musd", "public cost of the schemes, net of resale", "billion USD", 1e-3, 2),
+    Column(
+        "public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0
+    ),
+    Column("duty_revenue_musd", "import duties collected by allies", "billion USD", 1e-3, 2),
+    Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),
+    Column("china_cost_musd", "Chinese treasury's cost of undercutting", "billion USD", 1e-3, 2),
+)
+
+
+def as_text(comparison: Comparison) -> str:
+    """Return the comparison as a table to read: median, and the 10-90 % range below it."""
+    table = comparison.table().set_index(["measure", "world"])
+    worlds = [world.name for world in comparison.worlds]
+    first = comparison.scenario.start_year
+    last = first + comparison.scenario.years - 1
+    rows: dict[str, list[str]] = {}
+    for line in LINES:
+        cells, spread = [], []
+        for world in worlds:
+            value = table.loc[(line.measure, world)] * line.scale
+            known = pd.notna(value["median"])
+            cells.append(f"{value['median']:,.{line.digits}f}" if known else "–")
+            low, high = (f"{value[k]:,.{line.digits}f}" for k in ("low", "high"))
+            spread.append(f"{low} – {high}" if known and comparison.replications > 1 else "")
+        rows[f"{line.title} [{line.unit}]"] = cells
+        if any(spread):
+            rows["   " + " " * len(rows)] = spread
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=worlds)
+    span = f"{max(first, 2026)}-{last}"
+    head = (
+        f"{comparison.replications} replications per world, {first}-{last}; prices and costs over "
+        f"{span}, real USD of 2024, undiscounted; median, 10-90 % below"
+    )
+    return f"{head}\n\n{frame.to_string()}"
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as plain data."""
+    rows = json.loads(comparison.table().to_json(orient="records"))
+    return {
+        "scenario": comparison.provenance[comparison.worlds[0].name]["scenario"],
+        "replications": comparison.replications,
+        "valid": comparison.valid,
+        "worlds": [world.name for world in comparison.worlds],
+        "table": rows,
+    }
+
+
+def write(comparison: Comparison, folder: Path) -> None:
+    """Write table, runs, provenance and figures into a folder.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        if a clearing failed its certificate: figures are not drawn from such runs. Tables and
+        records are written all the same.
+    """
+    from rare_market import figures
+
+    table, runs = comparison.table(), comparison.runs()
+    for name, frame in (("comparison", table), ("runs", runs)):
+        frame.to_csv(folder / f"{name}.csv", index=False)
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    provenance = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "replications": comparison.replications,
+        "seed": comparison.scenario.seed,
+        "valid": comparison.valid,
+        "worlds": comparison.provenance,
+    }
+    (folder / "provenance.json").write_text(json.dumps(provenance, indent=1), encoding="utf-8")
+    if not comparison.valid:
+        raise InvalidValueError("a clearing failed its certificate: no figure was drawn.")
+    figures.write_all(comparison, folder)

@@ -1,0 +1,153 @@
+"""Sectors: how much they use, how they thrift, what they bid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rare_market.agents.buyer import BID_STEPS, growth_index, thrifted_share, use_t
+from rare_market.scenario import Scenario
+from tests.conftest import (
+    CHN,
+    METAL,
+    OXIDE,
+    PRICE_USD_PER_KG,
+    USA,
+    Sheet,
+    bulletin,
+    sectors,
+)
+
+rows_of_sectors = st.lists(
+    st.fixed_dictionaries(
+        {
+            "place": st.sampled_from([CHN, USA]),
+            "good": st.sampled_from([OXIDE, METAL]),
+            "buyer_class": st.sampled_from([0, 1]),
+            "demand_t": st.floats(0.01, 1e4),
+            "elasticity": st.floats(-2.0, 0.0),
+            "cover_months": st.floats(0.0, 6.0),
+            "first_price_usd_per_kg": st.floats(1.0, 500.0),
+            "extrapolation_share": st.floats(-1.0, 2.0),
+        }
+    ),
+    min_size=2,
+    max_size=4,
+)
+
+
+def one(value: float) -> np.ndarray:
+    return np.array([value])
+
+
+def priced(oxide_usd_per_kg: float) -> np.ndarray:
+    price = PRICE_USD_PER_KG.copy()
+    price[OXIDE] = oxide_usd_per_kg
+    return price
+
+
+def test_use_is_normal_at_the_first_price_and_falls_by_its_elasticity():
+    """At double the price and an elasticity of -0.5, use falls to 0.707."""
+    assert use_t(one(10.0), one(50.0), one(50.0), one(-0.5))[0] == 10.0
+    assert use_t(one(10.0), one(100.0), one(50.0), one(-0.5))[0] == pytest.approx(7.0711, abs=1e-4)
+
+
+def test_thrifting_closes_a_part_of_the_gap_each_month():
+    """At four times the price and elasticity 0.5 the aim is one half; a tenth of the way is 0.95."""
+    share = thrifted_share(one(1.0), one(200.0), one(50.0), 0.5, 10.0, 0.2)
+    assert share[0] == pytest.approx(0.95)
+
+
+def test_designed_out_use_returns_more_slowly_and_not_beyond_the_first_design():
+    """From 0.8 back to 1 at a fifth of a tenth a month; a price of nothing aims no higher."""
+    at_first_price = thrifted_share(one(0.8), one(50.0), one(50.0), 0.5, 10.0, 0.2)
+    at_nothing = thrifted_share(one(0.8), one(0.0), one(50.0), 0.5, 10.0, 0.2)
+    assert at_first_price[0] == at_nothing[0] == pytest.approx(0.804)
+
+
+def test_growth_averages_one_over_the_first_year():
+    """Demand in the table is that of the whole first year."""
+    years = 2024.0 + np.arange(12) / 12
+    index = growth_index(years, np.array([0.0, 0.1]), np.array([0.0, 0.05]))
+    assert index[:, 0].tolist() == [1.0] * 12
+    assert index[:, 1].mean() == pytest.approx(1.0, abs=1e-3)
+    assert (np.diff(index[:, 1]) > 0).all()
+
+
+def test_growth_changes_its_rate_in_the_middle_of_2030():
+    """10 % a year before and 5 % after."""
+    years = 2024.0 + np.arange(144) / 12
+    index = growth_index(years, np.array([0.1]), np.array([0.05]))[:, 0]
+    assert index[24] / index[12] == pytest.approx(1.1)
+    assert index[108] / index[96] == pytest.approx(1.05)
+
+
+def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():
+    """70 % well above the last price, the rest near it."""
+    buyers, sheet = sectors(scenario=Scenario(consumer_step_share=0.6)), Sheet()
+    buyers.post(0, sheet, bulletin())
+    quantity, limit = sheet.bids["buyer"]
+    assert quantity[0].tolist() == pytest.approx([7.0, 2.0, 1.0])
+    assert limit[0].tolist() == pytest.approx([80.0, 54.0, 51.0])
+
+
+def test_no_bid_exceeds_the_price_at_which_a_sector_goes_without():
+    """Ten times the first price, however dear the market."""
+    buyers, sheet = sectors(scenario=Scenario(choke_multiple=10.0)), Sheet()
+    buyers.post(0, sheet, bulletin(priced(4000.0)))
+    assert sheet.bids["buyer"][1].tolist() == [[500.0] * BID_STEPS]
+
+
+def test_what_stock_cannot_cover_is_a_shortage():
+    """20 t in stock and nothing bought, with a use of 10 t a month: dry in the third month."""
+    buyers = sectors()
+    shortages, stocks = [], []
+    for period in range(3):
+        buyers.post(period, Sheet(), bulletin())
+        buyers.settle(np.zeros(BID_STEPS))
+        shortages.append(float(buyers.shortage_t[0]))
+        stocks.append(float(buyers.inventory_t[0]))
+    assert shortages == [0.0, 0.0, 10.0]
+    assert stocks == [10.0, 0.0, 0.0]
+
+
+def test_a_sector_uses_from_what_it_holds_and_buys():
+    """Stock change is purchases less use."""
+    buyers = sectors()
+    buyers.post(0, Sheet(), bulletin())
+    buyers.settle(np.array([7.0, 2.0, 0.5]))
+    assert buyers.bought_t[0] == 9.5
+    assert buyers.consumed_t[0] == 10.0
+    assert buyers.inventory_t[0] == pytest.approx(19.5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows_of_sectors, st.floats(1.0, 1e3), st.floats(-0.5, 0.5))
+def test_a_row_of_many_sectors_behaves_as_that_sector_alone(rows, oxide_usd_per_kg, trend):
+    """Bids, settling and three months of planning give equal numbers."""
+    published = bulletin(priced(oxide_usd_per_kg))
+    published = published._replace(trend_per_month=np.full((5, 2), trend))
+    many = lived(sectors(len(rows), **{k: [row[k] for row in rows] for k in rows[0]}), published)
+    for i, row in enumerate(rows):
+        alone = lived(sectors(**row), published)
+        np.testing.assert_allclose(many[:, i], alone[:, 0], rtol=1e-12)
+
+
+def lived(cohort: Any, published: Any) -> np.ndarray:
+    """Post, buy half of the first step and plan, three times over: ``[month, sector, number]``."""
+    seen = []
+    for period in range(3):
+        sheet = Sheet()
+        cohort.post(period, sheet, published)
+        quantity, limit = sheet.bids["buyer"]
+        fill = np.zeros_like(quantity)
+        fill[:, 0] = 0.5 * quantity[:, 0]
+        cohort.settle(fill.ravel())
+        cohort.plan(published)
+        columns = (cohort.use_t, cohort.inventory_t, cohort.shortage_t, cohort.intensity_share)
+        seen.append(np.concatenate([quantity, limit, np.stack(columns, axis=1)], axis=1))
+    return np.array(seen)
