@@ -77,6 +77,8 @@ class Book:
             [c.bid_place for c in cohorts],
             [c.bid_class for c in cohorts],
         )
+        self._cohorts = kinds
+        self._shape = (len(catalogue.goods), len(catalogue.places), len(BUYER_CLASSES))
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
         self.layout: BookLayout = book_layout(
@@ -88,6 +90,22 @@ class Book:
             len(catalogue.places),
             len(BUYER_CLASSES),
         )
+
+    def asks_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
+        """Sum values of all asks by trader of a kind."""
+        cohort = self._cohorts[kind]
+        return np.bincount(cohort.ask_row, values[self.ask_part[kind]], minlength=cohort.rows)
+
+    def bids_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
+        """Sum values of all bids by trader of a kind."""
+        cohort = self._cohorts[kind]
+        return np.bincount(cohort.bid_row, values[self.bid_part[kind]], minlength=cohort.rows)
+
+    def bids_by_market(self, values: np.ndarray) -> np.ndarray:
+        """Sum values of all bids by market, ``[good, place, buyer class]``."""
+        b, shape = self.bids, self._shape
+        cell = (b.good * shape[1] + b.place) * shape[2] + b.buyer_class
+        return np.bincount(cell, values, minlength=int(np.prod(shape))).reshape(shape)
 
     def post_asks(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
         """Write the asks of one kind, flattened in the order it declared them."""

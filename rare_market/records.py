@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rare_market.board import PriceBoard
+from rare_market.book import Book
+from rare_market.clearing import Clearing
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, Catalogue
 from rare_market.ledger import KINDS, REASONS
 
@@ -164,6 +167,45 @@ class Records:
         self.slackness_usd = np.zeros((periods, goods))
         self.quota_rent_usd_per_kg: list[np.ndarray] = []
         self.periods = 0  # months recorded so far
+
+    def write_market(
+        self,
+        period: int,
+        board: PriceBoard,
+        clearing: Clearing,
+        book: Book,
+        paid_usd: np.ndarray,
+        contract_trades: list[tuple[int, int, int, int, float, float]],
+    ) -> None:
+        """Write a month's prices, flows and certificate.
+
+        Parameters
+        ----------
+        period
+            month of the run.
+        board, clearing, book
+            the market after clearing.
+        paid_usd
+            ``[bid]``.
+        contract_trades
+            deliveries outside the market: channel, good, origin, destination, tonnes, USD/kg.
+        """
+        t, shape = period, board.price_usd_per_kg.shape
+        goods, places, classes = shape
+        self.price_usd_per_kg[t] = board.price_usd_per_kg
+        self.price_low_usd_per_kg[t] = clearing.price_low_usd_per_kg.reshape(shape)
+        self.price_high_usd_per_kg[t] = clearing.price_high_usd_per_kg.reshape(shape)
+        self.netback_usd_per_kg[t] = board.netback_usd_per_kg
+        self.age_months[t] = board.age_months
+        self.status[t] = clearing.status.reshape(shape)
+        self.bought_t[t] = book.bids_by_market(clearing.bid_fill_t)
+        self.paid_usd[t] = book.bids_by_market(paid_usd)
+        self.flow_t[t] = clearing.flow_t.reshape(goods, places, places, classes).sum(axis=3)
+        self.contract_t.extend((t, *trade) for trade in contract_trades)
+        self.gap_relative[t] = clearing.gap_relative
+        self.excess_demand_t[t] = clearing.excess_demand_t
+        self.slackness_usd[t] = clearing.slackness_violation_usd
+        self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
 
     @property
     def valid(self) -> bool:

@@ -31,6 +31,7 @@ from rare_market.goods import (
 from rare_market.inputs import Tables, check_tables, load_tables, table_checksums
 from rare_market.ledger import trade_cost_usd_per_kg
 from rare_market.policies.current_law import current_law
+from rare_market.records import Records
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 from rare_market.shocks import Shocks, draw_shocks
@@ -144,6 +145,8 @@ class World(NamedTuple):
         prices before the run.
     rival_cost_usd_per_kg
         ``[good]`` full cost of the median supplier outside China, delivered there.
+    composition_reo_t_per_t
+        ``[good, element]``.
     """
 
     producers: Producers
@@ -156,6 +159,74 @@ class World(NamedTuple):
     collector: np.ndarray
     start: StartPrices
     rival_cost_usd_per_kg: np.ndarray
+    composition_reo_t_per_t: np.ndarray
+
+    def sellers_stock_t(self) -> tuple[np.ndarray, np.ndarray]:
+        """Stock of sellers and its normal target, ``[good, place]``."""
+        p, m = self.producers, self.processors
+        good = np.concatenate([p.good, m.product.good])
+        place = np.concatenate([p.place, m.product.place])
+        held = np.concatenate([p.inventory_t, m.product_stock_t])
+        target = np.concatenate([p.normal_stock_t(), m.normal_stock_t()])
+        return self._by_good(good, place, held), self._by_good(good, place, target)
+
+    def stock_t(self) -> np.ndarray:
+        """Tonnes held by anyone, ``[good, place]``."""
+        p, m, b = self.producers, self.processors, self.buyers
+        held = self._by_good(
+            np.concatenate([p.good, m.feed.good, m.product.good, b.good]),
+            np.concatenate([p.place, m.feed.place, m.product.place, b.place]),
+            np.concatenate([p.inventory_t, m.feed_stock_t, m.product_stock_t, b.inventory_t]),
+        )
+        return held + self.states.stockpile_t.T
+
+    def write(self, records: Records, period: int, spent_usd: np.ndarray) -> None:
+        """Write what the traders made, used, hold and have standing into the records.
+
+        Parameters
+        ----------
+        records, period
+            where to, and the month of the run.
+        spent_usd
+            ``[buyer]`` paid this month.
+        """
+        p, m, b, t = self.producers, self.processors, self.buyers, period
+        status = np.concatenate([p.life.status, m.life.status])
+        quota = np.where(p.quota_bound, self.states.quota_index[p.place], 1.0)
+        capacity_t = np.concatenate([p.life.capacity_t * quota, m.life.capacity_t])
+        output_t = np.concatenate([p.output_t, m.activity_t])
+        plant = np.concatenate([~self.collector, np.ones(m.rows, dtype=bool)])
+        records.capacity_t[t] = self._by_stage(capacity_t * (status <= Status.MOTHBALLED) * plant)
+        records.operating_t[t] = self._by_stage(capacity_t * (status == Status.OPERATING) * plant)
+        records.building_t[t] = self._by_stage(capacity_t * (status == Status.BUILDING) * plant)
+        records.output_t[t] = self._by_stage(output_t * plant)
+        records.facility_status[t], records.facility_output_t[t] = status, output_t
+
+        records.used_t[t] = used_t = self._by_good(b.good, b.place, b.consumed_t)
+        records.shortage_t[t] = self._by_good(b.good, b.place, b.shortage_t)
+        records.final_spend_usd[t] = self._by_good(b.good, b.place, spent_usd)
+        records.stock_t[t] = stock_t = self.stock_t()
+        dug_t = self._by_good(p.good, p.place, p.output_t * ~self.collector)
+        collected_t = self._by_good(p.good, p.place, p.output_t * self.collector)
+        made_t = self._by_good(m.product.good, m.product.place, m.made_t)
+        fed_t = self._by_good(
+            m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
+        )
+        records.made_t[t] = dug_t + collected_t + made_t
+        columns = (dug_t, collected_t, used_t, fed_t - made_t, stock_t)
+        records.mass[t] = np.stack(
+            [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
+        )
+
+    def _by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
+        goods, places = self.states.stockpile_t.shape[::-1]
+        total = np.bincount(good * places + place, values, minlength=goods * places)
+        return total.reshape(goods, places)
+
+    def _by_stage(self, values: np.ndarray) -> np.ndarray:
+        stages, places = len(FACILITY_STAGES), self.states.rows
+        cell = self.facility_stage * places + self.facility_place
+        return np.bincount(cell, values, minlength=stages * places).reshape(stages, places)
 
 
 def build_world(data: Data, scenario: Scenario) -> World:
@@ -198,6 +269,7 @@ def build_world(data: Data, scenario: Scenario) -> World:
         collector=collector,
         start=start,
         rival_cost_usd_per_kg=rival_cost_usd_per_kg(data, start, producers, processors),
+        composition_reo_t_per_t=c.composition_reo_t_per_t,
     )
 
 

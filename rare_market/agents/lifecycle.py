@@ -39,6 +39,13 @@ STATUS_OF_WORD = {
 OWNERSHIPS = ("private", "state", "informal")
 
 
+class Spending(NamedTuple):
+    """What a cohort spent in a month, ``[row]`` USD: on operation and on capital."""
+
+    operating: np.ndarray
+    capital: np.ndarray
+
+
 class Luck(NamedTuple):
     """Draws of a facility, made before the run.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.lifecycle import Lifecycle
+from rare_market.agents.lifecycle import Lifecycle, Spending
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -327,7 +327,7 @@ class Processors:
         bulletin: Bulletin,
         regime: Regime,
         tied_feed_usd_per_kg: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> Spending:
         r"""Turn feed into next month's products; decide how much, and whether to go on, or build.
 
         Activity is the value-weighted average of what each product asks for, raised or lowered by
@@ -347,8 +347,8 @@ class Processors:
 
         Returns
         -------
-        activity_t, operating_cost_usd, capex_usd
-            ``[plant]``.
+        Spending
+            operating and capital cost of the month.
         """
         s, life, leg, feed = self._scenario, self.life, self.product, self.feed
         able_t = life.able_t(period)
@@ -428,4 +428,4 @@ class Processors:
         capex_usd = life.expand(project_margin, self.wanted_activity_t > BUSY_SHARE * able_t)
         capex_usd = capex_usd + life.advance(period, margin, cost, project_margin, charge)
         self.cash_usd -= operating_cost_usd + capex_usd
-        return self.activity_t, operating_cost_usd, capex_usd
+        return Spending(operating_cost_usd, capex_usd)

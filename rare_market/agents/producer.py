@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.lifecycle import Lifecycle, Status
+from rare_market.agents.lifecycle import Lifecycle, Spending, Status
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -179,7 +179,7 @@ class Producers:
 
     def plan(
         self, period: int, bulletin: Bulletin, quota_index: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> Spending:
         """Produce for next month's market; mothball, restart, build, close.
 
         Parameters
@@ -193,8 +193,8 @@ class Producers:
 
         Returns
         -------
-        output_t, operating_cost_usd, capex_usd
-            ``[producer]``.
+        Spending
+            operating and capital cost of the month.
         """
         s, life = self._scenario, self.life
         spot = bulletin.netback_usd_per_kg[self.good, self.place]
@@ -242,7 +242,7 @@ class Producers:
             life.capital_charge_usd_per_kg,
         )
         self.cash_usd -= operating_cost_usd + capex_usd
-        return self.output_t, operating_cost_usd, capex_usd
+        return Spending(operating_cost_usd, capex_usd)
 
     def build_with(self, started_plants: np.ndarray) -> None:
         """Start the planned mines tied to plants whose building has just been decided."""

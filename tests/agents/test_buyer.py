@@ -57,7 +57,7 @@ def test_use_is_normal_at_the_first_price_and_falls_by_its_elasticity():
 
 
 def test_thrifting_closes_a_part_of_the_gap_each_month():
-    """At four times the price and elasticity 0.5 the aim is one half; a tenth of the way is 0.95."""
+    """At four times the price and elasticity 0.5 the aim is one half."""
     share = thrifted_share(one(1.0), one(200.0), one(50.0), 0.5, 10.0, 0.2)
     assert share[0] == pytest.approx(0.95)
 

@@ -184,7 +184,8 @@ def test_a_plant_makes_products_from_feed_by_its_recipe():
     """Feed falls by what activity takes, products grow by what it gives."""
     plant = plants()
     feed_t, product_t = plant.feed_stock_t.copy(), plant.product_stock_t.copy()
-    activity_t, cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    activity_t = plant.activity_t
     assert 0.0 < activity_t[0] <= 100.0
     np.testing.assert_allclose(plant.feed_stock_t, feed_t - activity_t)
     np.testing.assert_allclose(
@@ -197,7 +198,8 @@ def test_a_plant_without_feed_makes_nothing_and_wants_feed():
     """The only lag of the model: what is bought now is made next month."""
     plant = plants()
     plant.feed_stock_t = np.zeros(1)
-    activity_t, cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    activity_t = plant.activity_t
     assert activity_t[0] == cost_usd[0] == 0.0
     assert plant.feed_want_t[0] > 0.0
 
@@ -206,14 +208,17 @@ def test_a_plant_at_a_ruinous_margin_stops():
     """Ore at ten times what the products bring."""
     ruin = PRICE_USD_PER_KG.copy()
     ruin[ORE] = 100.0
-    assert plants().plan(0, bulletin(ruin), regime(), NO_MINE)[0][0] == 0.0
+    plant = plants()
+    plant.plan(0, bulletin(ruin), regime(), NO_MINE)
+    assert plant.activity_t[0] == 0.0
 
 
 def test_a_by_product_nobody_buys_is_rejected_before_it_is_finished():
     """Stock at its limit leaves no room, and no finishing is paid."""
     plant = plants(scenario=Scenario(stock_limit_months=2.0))
     plant.product_stock_t[1] = 1e4
-    activity_t, cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    cost_usd, _ = plant.plan(0, bulletin(), regime(), NO_MINE)
+    activity_t = plant.activity_t
     assert activity_t[0] > 0.0
     assert plant.made_t[1] == 0.0
     assert plant.rejected_t[1] == pytest.approx(0.6 * activity_t[0])
@@ -324,6 +329,7 @@ def lived(cohort: Any, published: Any, rules: Any) -> dict[str, list[list[float]
         everyone = np.arange(cohort.rows)
         for values in cohort.plan(period, published, rules, np.full(cohort.rows, np.inf)):
             keep("plan", everyone, values)
+        keep("plan", everyone, cohort.activity_t)
         keep("plan", everyone, cohort.life.status)
         keep("plan", everyone, cohort.cash_usd)
         keep("stocks", cohort.product.row, cohort.product_stock_t)

@@ -69,13 +69,22 @@ def test_low_stocks_add_nothing():
 
 
 @given(
-    st.floats(0, 1e4), st.floats(1, 500), st.floats(-0.1, 0.1), st.floats(0, 2), st.floats(0, 2),
-    st.floats(0, 10), st.floats(0, 2), st.floats(0, 0.5),
+    st.fixed_dictionaries(
+        {
+            "price_usd_per_kg": st.floats(0, 1e4),
+            "use_growth_per_year": st.floats(-0.1, 0.1),
+            "demand_share": st.floats(0, 2),
+            "response": st.floats(0, 2),
+            "stock_ratio": st.floats(0, 10),
+            "stock_response": st.floats(0, 2),
+            "ordered_per_year": st.floats(0, 0.5),
+        }
+    )
 )
-def test_the_quota_grows_by_no_more_than_a_quarter_a_year(*terms):
+def test_the_quota_grows_by_no_more_than_a_quarter_a_year(terms):
     """For any price, use, stock and order."""
     low, high = QUOTA_GROWTH_RANGE
-    assert low <= quota_growth_share(*terms) <= high
+    assert low <= growth(**terms) <= high
 
 
 def test_a_state_offers_what_it_holds_half_of_it_below_the_last_price():

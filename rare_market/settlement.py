@@ -1,0 +1,260 @@
+"""Contracts and transfers of a month: what is delivered before the market opens, and paid after it.
+
+Each function moves tonnes and money between cohorts through the ledger and says what it moved.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.agents.lifecycle import Status
+from rare_market.agents.processor import Processors
+from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.agents.state import States
+from rare_market.contracts import (
+    KG_PER_T,
+    deliveries_t,
+    eligible_t,
+    floor_payment_usd_per_kg,
+    offtake_price_usd_per_kg,
+)
+from rare_market.goods import FACILITY_STAGES
+from rare_market.ledger import Ledger, TradeCost
+from rare_market.records import CHANNELS
+from rare_market.regime import Regime
+
+SEPARATION = FACILITY_STAGES.index("separation")
+TIED, OFFTAKE = CHANNELS.index("tied"), CHANNELS.index("offtake")
+Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
+
+
+class Delivered(NamedTuple):
+    """Deliveries under contract in a month.
+
+    Attributes
+    ----------
+    lane_t
+        ``[good, origin, destination]`` tonnes moved: they count against limits and quotas.
+    trades
+        (channel, good, origin, destination, tonnes, USD/kg) of each delivery.
+    ore_sold_t, ore_sold_usd
+        ``[producer]`` tied ore handed over, and received for it.
+    ore_paid_usd
+        ``[plant]`` paid for tied ore, lane included.
+    offtake_t
+        ``[product leg]`` taken by states.
+    offtake_usd
+        ``[plant]`` received for it.
+    """
+
+    lane_t: np.ndarray
+    trades: list[tuple[int, int, int, int, float, float]]
+    ore_sold_t: np.ndarray
+    ore_sold_usd: np.ndarray
+    ore_paid_usd: np.ndarray
+    offtake_t: np.ndarray
+    offtake_usd: np.ndarray
+
+
+def usd(tonnes: np.ndarray, usd_per_kg: np.ndarray) -> np.ndarray:
+    """Value in USD; nothing is worth nothing even at an unknown price."""
+    return np.where(tonnes != 0.0, tonnes * usd_per_kg * KG_PER_T, 0.0)
+
+
+def deliver(
+    producers: Producers,
+    processors: Processors,
+    states: States,
+    netback_usd_per_kg: np.ndarray,
+    cost: TradeCost,
+    regime: Regime,
+    ledger: Ledger,
+) -> Delivered:
+    """Deliver tied ore and offtakes, in this order, before the market opens."""
+    month = Delivered(
+        lane_t=np.zeros_like(cost.total),
+        trades=[],
+        ore_sold_t=np.zeros(producers.rows),
+        ore_sold_usd=np.zeros(producers.rows),
+        ore_paid_usd=np.zeros(processors.rows),
+        offtake_t=np.zeros(len(processors.product.row)),
+        offtake_usd=np.zeros(processors.rows),
+    )
+    _deliver_tied_ore(producers, processors, cost, regime, ledger, month)
+    _deliver_offtakes(processors, states, netback_usd_per_kg, cost, regime, ledger, month)
+    return month
+
+
+def _deliver_tied_ore(
+    p: Producers,
+    m: Processors,
+    cost: TradeCost,
+    regime: Regime,
+    ledger: Ledger,
+    month: Delivered,
+) -> None:
+    """Hand ore from mines to the plants they are tied to.
+
+    The price splits the surplus in halves: midway between the mine's cost and what the plant could
+    pay for the ore at the mine.
+    """
+    tied = np.nonzero(p.plant != NO_PLANT)[0]
+    plant = p.plant[tied]
+    leg = np.searchsorted(m.feed.row, plant)  # a tied plant has one feed
+    lane = (p.good[tied], p.place[tied], m.place[plant])
+    lane_cost = cost.total[lane]
+    is_open = np.isfinite(lane_cost) & (regime.flow_limit_t[lane] > 0)
+    offered = np.where(is_open, p.inventory_t[tied], 0.0)
+    asked = np.bincount(leg, offered, minlength=len(m.feed_want_t))
+    tonnes = offered * np.minimum(1.0, m.feed_want_t / np.maximum(asked, 1e-12))[leg]
+    middle = 0.5 * (p.cost_usd_per_kg[tied] + m.netback_usd_per_kg[leg] - lane_cost)
+    price = np.where(is_open, np.maximum(middle, 0.0), 0.0)
+    p.transfer_usd_per_kg[tied] = price
+    p.inventory_t[tied] = np.maximum(p.inventory_t[tied] - tonnes, 0.0)
+    month.ore_sold_t[tied] = tonnes
+    arrived = np.bincount(leg, tonnes, minlength=len(m.feed_want_t))
+    m.feed_stock_t = m.feed_stock_t + arrived
+    m.feed_want_t = np.maximum(m.feed_want_t - arrived, 0.0)
+    paid = usd(tonnes, price)
+    month.ore_sold_usd[tied] = paid
+    ledger.pay(("processor", m.place[plant]), ("producer", p.place[tied]), "goods", paid)
+    lane_paid = _pay_lane(ledger, "processor", cost, lane, tonnes)
+    month.ore_paid_usd[:] += np.bincount(plant, paid + lane_paid, minlength=m.rows)
+    _note(month, TIED, lane, tonnes, price)
+
+
+def _deliver_offtakes(
+    m: Processors,
+    states: States,
+    netback_usd_per_kg: np.ndarray,
+    cost: TradeCost,
+    regime: Regime,
+    ledger: Ledger,
+    month: Delivered,
+) -> None:
+    """Deliver to states what their offtake guarantees take, at the contract's price."""
+    legs = m.product
+    market = netback_usd_per_kg[legs.good, legs.place]
+    for terms in regime.offtakes:
+        buyer = np.full(len(legs.row), terms.buyer)
+        lane = (legs.good, legs.place, buyer)
+        reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
+        under = terms.goods[legs.good] & terms.places[legs.place] & reachable
+        available = np.where(under, np.minimum(m.product_stock_t, m.made_t), 0.0)
+        tonnes = deliveries_t(available, terms.volume_t)
+        price = offtake_price_usd_per_kg(market, terms)
+        paid = usd(tonnes, price)
+        m.product_stock_t = np.maximum(m.product_stock_t - tonnes, 0.0)
+        month.offtake_t[:] += tonnes
+        month.offtake_usd[:] += legs.total(paid)
+        states.stockpile_t[terms.buyer] += np.bincount(
+            legs.good, tonnes, minlength=states.stockpile_t.shape[1]
+        )
+        ledger.pay(("state", buyer), ("processor", legs.place), "offtake", paid)
+        _pay_lane(ledger, "state", cost, lane, tonnes)
+        _note(month, OFFTAKE, lane, tonnes, price)
+
+
+def _pay_lane(
+    ledger: Ledger, payer: str, cost: TradeCost, lane: Lane, tonnes: np.ndarray
+) -> np.ndarray:
+    """Pay freight and taxes of contract deliveries; returns USD by delivery."""
+    _, origin, destination = lane
+    freight, tax, duty, total = (usd(tonnes, part[lane]) for part in cost)
+    at = (payer, destination)
+    ledger.pay(at, ("economy", origin), "freight", freight)
+    ledger.pay(at, ("state", origin), "export_tax", tax)
+    ledger.pay(at, ("state", destination), "import_duty", duty)
+    return total
+
+
+def _note(
+    month: Delivered, channel: int, lane: Lane, tonnes: np.ndarray, price: np.ndarray
+) -> None:
+    """Enter deliveries into the month's list and its lanes."""
+    np.add.at(month.lane_t, lane, tonnes)
+    for i in np.nonzero(tonnes > 0.0)[0]:
+        good, origin, destination = (int(code[i]) for code in lane)
+        month.trades.append(
+            (channel, good, origin, destination, float(tonnes[i]), float(price[i]))
+        )
+
+
+def pay_price_floors(
+    processors: Processors,
+    reference_usd_per_kg: np.ndarray,
+    offtake_t: np.ndarray,
+    regime: Regime,
+    ledger: Ledger,
+) -> np.ndarray:
+    """Settle contracts for difference on the month's price.
+
+    Parameters
+    ----------
+    reference_usd_per_kg
+        ``[good, place]`` price that sellers kept this month.
+    offtake_t
+        ``[product leg]`` tonnes already paid for under an offtake, which no floor covers.
+
+    Returns
+    -------
+    np.ndarray
+        ``[product leg]`` tonnes on which a floor was paid.
+    """
+    legs = processors.product
+    reference = reference_usd_per_kg[legs.good, legs.place]
+    covered = np.zeros(len(legs.row))
+    for terms in regime.price_floors:
+        under = terms.goods[legs.good] & terms.places[legs.place]
+        tonnes = under * eligible_t(
+            processors.sold_t - offtake_t, processors.stock_change_t, terms.covers_stockpiled
+        )
+        rate = floor_payment_usd_per_kg(reference, terms.strike_usd_per_kg, terms.upside_share)
+        paid = usd(tonnes, rate)
+        payer = np.full(len(paid), terms.payer)
+        ledger.pay(("state", payer), ("processor", legs.place), "price_floor", paid)
+        processors.cash_usd += legs.total(paid)
+        covered += tonnes
+    return covered
+
+
+def cover_state_losses(
+    producers: Producers,
+    processors: Processors,
+    netback_usd_per_kg: np.ndarray,
+    regime: Regime,
+    ledger: Ledger,
+) -> None:
+    """Let a treasury pay what its undercutting producers fall short of full cost.
+
+    Mines are short by cash cost plus capital charge less price, on what they sold; separators by
+    their capital charge less their margin, on what they treated.
+    """
+    p, m, cover = producers, processors, regime.state_loss_cover_share
+    if not cover.any():
+        return
+    full = p.cost_usd_per_kg + p.life.capital_charge_usd_per_kg
+    short = np.maximum(full - netback_usd_per_kg[p.good, p.place], 0.0)
+    paid = usd(p.sold_t, cover[p.place] * p.life.state_owned * short)
+    ledger.pay(("state", p.place), ("producer", p.place), "undercutting", paid)
+    p.cash_usd += paid
+    own = m.life.state_owned & (m.stage == SEPARATION)
+    paid = usd(m.activity_t, cover[m.place] * own * np.maximum(m.shortfall_usd_per_kg, 0.0))
+    ledger.pay(("state", m.place), ("processor", m.place), "undercutting", paid)
+    m.cash_usd += paid
+
+
+def tied_feed_usd_per_kg(producers: Producers, plants: int) -> np.ndarray:
+    """Cost of ore from a plant's own mine, ``[plant]``; ``inf`` without one.
+
+    The ore of a mine still to be built bears its capital charge.
+    """
+    p = producers
+    cost = np.full(plants, np.inf)
+    new = p.life.status == Status.PLANNED
+    full = p.cost_usd_per_kg + np.where(new, p.life.capital_charge_usd_per_kg, 0.0)
+    alive = (p.plant != NO_PLANT) & (p.life.status != Status.CLOSED)
+    np.minimum.at(cost, p.plant[alive], full[alive])
+    return cost
