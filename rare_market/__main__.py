@@ -1,7 +1,7 @@
 """The command line: ``rare-market run`` and ``rare-market list``.
 
-Heavy imports stay inside the commands, so that help is immediate. Exit codes: 0 done, 1 a failure of
-the program, 2 input that cannot be used (nothing was simulated), 130 interrupted.
+Heavy imports stay inside the commands, so that help is immediate. Exit codes: 0 done, 1 a failure
+of the program, 2 input that cannot be used (nothing was simulated), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 EXIT_BAD_INPUT = 2
 
 
-class BadInput(click.ClickException):  # noqa: N818 - click's own naming
+class BadInput(click.ClickException):
     """Input that cannot be used: one sentence on stderr, exit code 2."""
 
     exit_code = EXIT_BAD_INPUT
@@ -52,7 +52,9 @@ def cli() -> None:
     metavar="DIR",
     help="Folder for the table, the records, provenance and figures.",
 )
-@click.option("--processes", type=int, default=None, help="Worker processes; one per core if absent.")
+@click.option(
+    "--processes", type=int, default=None, help="Worker processes; one per core if absent."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON and nothing else.")
 def run(
     policies: tuple[str, ...],
@@ -148,7 +150,7 @@ def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
 
 
 def _writable(name: str) -> Path:
-    """Create the output folder now, so that nothing is computed for a folder that cannot be used."""
+    """Create the output folder before anything is computed."""
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,5 @@ def _room(
 def _parts(kinds: dict[str, Poster], lengths: list[int]) -> dict[str, slice]:
     ends = np.cumsum([0, *lengths])
     return {
-        kind: slice(int(a), int(b))
-        for kind, a, b in zip(kinds, ends[:-1], ends[1:], strict=True)
+        kind: slice(int(a), int(b)) for kind, a, b in zip(kinds, ends[:-1], ends[1:], strict=True)
     }

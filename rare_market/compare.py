@@ -1,7 +1,7 @@
 """Worlds under the same luck, side by side: the comparison behind ``rare-market run``.
 
-A world is a named set of policies. Every world is run for the same replications, so that a difference
-between two worlds in one replication is due to policy alone.
+A world is a named set of policies. Every world is run for the same replications, so that a
+difference between two worlds in one replication is due to policy alone.
 """
 
 from __future__ import annotations
@@ -169,8 +169,10 @@ class Comparison:
             "high": grouped.quantile(0.9),
         }
         table = pd.concat(
-            {name: part.rename_axis(columns="measure").stack(future_stack=True)
-             for name, part in parts.items()},
+            {
+                name: part.rename_axis(columns="measure").stack(future_stack=True)
+                for name, part in parts.items()
+            },
             axis=1,
         )
         return table.reset_index()
@@ -182,7 +184,7 @@ def compare(
     replications: int,
     records_folder: Path | None = None,
     processes: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Comparison:
     """Run every world for every replication on local processes.
 

@@ -85,9 +85,7 @@ def floor_payment_usd_per_kg(
     return np.maximum(gap, 0.0) - upside_share * np.maximum(-gap, 0.0)
 
 
-def eligible_t(
-    sold_t: np.ndarray, stockpiled_t: np.ndarray, covers_stockpiled: bool
-) -> np.ndarray:
+def eligible_t(sold_t: np.ndarray, stockpiled_t: np.ndarray, covers_stockpiled: bool) -> np.ndarray:
     """Tonnes a price floor is paid on: sold, plus the change of the producer's stock if covered."""
     return sold_t + stockpiled_t if covers_stockpiled else sold_t
 

@@ -16,6 +16,7 @@ import matplotlib as mpl
 import matplotlib.style
 import matplotlib.ticker
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -38,17 +39,19 @@ def world_colors(comparison: Comparison) -> dict[str, Any]:
     return colors
 
 
-def _figure(height_in: float, rows: int, columns: int, **kwargs: object) -> tuple[Figure, np.ndarray]:
+def _figure(
+    height_in: float, rows: int, columns: int, *, shared: bool = False
+) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)  # type: ignore[arg-type]
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
 
 
 def _years(comparison: Comparison, months: int) -> np.ndarray:
     return comparison.scenario.start_year + (np.arange(months) + 0.5) / MONTHS_PER_YEAR
 
 
-def _band(axes, x: np.ndarray, runs: np.ndarray, **line: object) -> None:  # type: ignore[no-untyped-def]
+def _band(axes: Axes, x: np.ndarray, runs: np.ndarray, **line: Any) -> None:
     axes.plot(x, np.median(runs, axis=0), **line)
     if len(runs) > 1:
         low, high = np.quantile(runs, [0.1, 0.9], axis=0)
@@ -63,7 +66,7 @@ def price_paths(comparison: Comparison) -> Figure:
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     with mpl.style.context(STYLE):
-        figure, panels = _figure(0.5 + 2.1 * rows, rows, columns, sharex=True, sharey=True)
+        figure, panels = _figure(0.5 + 2.1 * rows, rows, columns, shared=True)
         for axes in panels.flat[len(names) :]:
             axes.set_visible(False)
         null = np.median(inside[NULL_WORLD], axis=0)
@@ -90,7 +93,7 @@ def price_paths(comparison: Comparison) -> Figure:
     return figure
 
 
-def _mark_policies(comparison: Comparison, name: str, axes) -> None:  # type: ignore[no-untyped-def]
+def _mark_policies(comparison: Comparison, name: str, axes: Axes) -> None:
     """Mark the start of undercutting, and the strike where producers have a floor."""
     world = next(w for w in comparison.worlds if w.name == name)
     for policy in world.policies:
@@ -115,9 +118,11 @@ def capacity_outside(comparison: Comparison) -> Figure:
     """Separation and magnet capacity in operation outside China, a line per world."""
     colors = world_colors(comparison)
     with mpl.style.context(STYLE):
-        figure, panels = _figure(3.3, 1, 2, sharex=True)
+        figure, panels = _figure(3.3, 1, 2)
         for axes, stage, unit in zip(
-            panels[0], ("separation", "magnet"), ("kt feed per year", "kt magnets per year"),
+            panels[0],
+            ("separation", "magnet"),
+            ("kt feed per year", "kt magnets per year"),
             strict=True,
         ):
             series = comparison.series[f"{stage}_outside_t_per_year"]
@@ -140,7 +145,11 @@ def cost_against_supply(comparison: Comparison) -> Figure:
     colors = world_colors(comparison)
     runs = comparison.runs()
     markers = dict(
-        zip((w.name for w in comparison.worlds), ("X", "s", "o", "D", "^", "v", "P", "*"), strict=False)
+        zip(
+            (w.name for w in comparison.worlds),
+            ("X", "s", "o", "D", "^", "v", "P", "*"),
+            strict=False,
+        )
     )
     with mpl.style.context(STYLE):
         figure, panels = _figure(3.4, 1, 1)
@@ -151,14 +160,26 @@ def cost_against_supply(comparison: Comparison) -> Figure:
             y = own["public_cost_musd"].to_numpy() / 1000.0
             centre = np.median(x), np.median(y)
             if len(own) > 1:
-                spread = [np.abs(np.quantile(v, [0.1, 0.9]) - np.median(v))[:, None] for v in (x, y)]
+                spread = [
+                    np.abs(np.quantile(v, [0.1, 0.9]) - np.median(v))[:, None] for v in (x, y)
+                ]
                 axes.errorbar(
-                    *centre, xerr=spread[0], yerr=spread[1], color=colors[world.name],
-                    linewidth=0.9, capsize=2,
+                    *centre,
+                    xerr=spread[0],
+                    yerr=spread[1],
+                    color=colors[world.name],
+                    linewidth=0.9,
+                    capsize=2,
                 )
             axes.plot(
-                *centre, markers[world.name], color=colors[world.name], markersize=6,
-                label=world.name, markeredgecolor="white", markeredgewidth=0.5, linestyle="none",
+                *centre,
+                markers[world.name],
+                color=colors[world.name],
+                markersize=6,
+                label=world.name,
+                markeredgecolor="white",
+                markeredgewidth=0.5,
+                linestyle="none",
             )
         axes.axvline(0.0, color=GREY, linewidth=0.6)
         first = max(comparison.scenario.start_year, 2026)
@@ -181,8 +202,10 @@ FIGURES: dict[str, Callable[[Comparison], Figure]] = {
 def write_all(comparison: Comparison, folder: Path) -> list[Path]:
     """Save every figure as PNG and PDF; the same comparison gives the same bytes."""
     stamp = json.dumps(
-        {name: {k: p[k] for k in ("version", "commit", "scenario", "policies")}
-         for name, p in comparison.provenance.items()}
+        {
+            name: {k: p[k] for k in ("version", "commit", "scenario", "policies")}
+            for name, p in comparison.provenance.items()
+        }
     )
     written = []
     for name, draw in FIGURES.items():

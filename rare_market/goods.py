@@ -94,7 +94,7 @@ def codes(names: tuple[str, ...], column: np.ndarray) -> np.ndarray:
 
 
 def read_catalogue(tables: Tables) -> Catalogue:
-    """Codes and compositions from the tables ``places``, ``goods``, ``baskets``, ``composition``."""
+    """Codes and compositions from the tables of places, goods, baskets and compositions."""
     goods = tuple(tables.goods["good"].tolist())
     places = tuple(tables.places["place"].tolist())
     baskets, rest = tables.baskets, tables.composition

@@ -1,9 +1,9 @@
 """Who pays whom for what: every payment has a payer, a payee and a reason, so money sums to zero.
 
 Accounts are kept by kind and place (the mines of Australia, the state of Japan). Besides the four
-kinds of trader there are carriers, through whom every trade is paid and whose freight is spent at its
-origin, and the rest of the economy, which supplies labour, reagents, ships and capital goods and pays
-for what the final buyers make.
+kinds of trader there are carriers, through whom every trade is paid and whose freight is spent at
+its origin, and the rest of the economy, which supplies labour, reagents, ships and capital goods
+and pays for what the final buyers make.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def trade_cost_usd_per_kg(
     freight = regime.freight_usd_per_kg + np.where(abroad, insurance_share * value, 0.0)
     export_tax = np.where(abroad, regime.export_tax_share[:, :, None] * value, 0.0)
     import_duty = np.where(
-        abroad & np.isfinite(freight), regime.import_duty_share * (value + freight + export_tax), 0.0
+        abroad & np.isfinite(freight),
+        regime.import_duty_share * (value + freight + export_tax),
+        0.0,
     )
     return TradeCost(freight, export_tax, import_duty, freight + export_tax + import_duty)
 

@@ -219,9 +219,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             book.asks_by_trader("processor", earned) + month.offtake_usd,
             book.bids_by_trader("processor", self.paid_usd) + month.ore_paid_usd,
         )
-        self.floor_t = settlement.pay_price_floors(
-            m, netback, month.offtake_t, self.regime, ledger
-        )
+        self.floor_t = settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.spent_usd = book.bids_by_trader("buyer", self.paid_usd)
@@ -240,9 +238,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         spent = m.plan(self.period, outcome, self.regime, own_ore)
         ledger.pay(("processor", m.place), ("economy", m.place), "operating_cost", spent.operating)
         ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", spent.capital)
-        p.build_with(
-            np.nonzero((before == Status.PLANNED) & (m.life.status == Status.BUILDING))[0]
-        )
+        p.build_with(np.nonzero((before == Status.PLANNED) & (m.life.status == Status.BUILDING))[0])
         self.buyers.plan(outcome)
         bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))

@@ -56,12 +56,13 @@ class Bulletin(NamedTuple):
     long_price_usd_per_kg, long_netback_usd_per_kg
         ``[good, place]`` means that investors expect to go on (open class).
     stock_ratio
-        ``[good, place]`` producers' and processors' stock of what they sell over its target; 1 where
-        nobody sells it.
+        ``[good, place]`` producers' and processors' stock of what they sell over its target; 1
+        where nobody sells it.
     ore_stock_ratio
         ``[place]`` the same for all ore of a place together.
     rival_cost_usd_per_kg
-        ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is none.
+        ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is
+        none.
     entry_share
         separation capacity being built outside China as a share of that operating there.
     catalogue
@@ -238,7 +239,7 @@ class Records:
         import pandas as pd
 
         columns = {
-            key: pd.Categorical.from_codes(values.codes, list(values.names))
+            key: pd.Categorical.from_codes(values.codes.tolist(), list(values.names))
             if isinstance(values, Label)
             else values
             for key, values in self._columns(name).items()
@@ -321,9 +322,7 @@ class Records:
 
         return {
             "month": self.months()[joined(period, codes[:, 0])],
-            "channel": Label(
-                CHANNELS, joined(np.zeros(len(period), dtype=np.int64), codes[:, 1])
-            ),
+            "channel": Label(CHANNELS, joined(np.zeros(len(period), dtype=np.int64), codes[:, 1])),
             "good": Label(c.goods, joined(good, codes[:, 2])),
             "origin": Label(c.places, joined(origin, codes[:, 3])),
             "destination": Label(c.places, joined(destination, codes[:, 4])),

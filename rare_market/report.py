@@ -1,4 +1,5 @@
-"""What a comparison leaves behind: the table as text, CSV, Parquet and JSON; provenance; figures."""
+"""What a comparison leaves behind: the table as text, CSV, Parquet and JSON; provenance;
+figures."""
 
 from __future__ import annotations
 
@@ -41,12 +42,16 @@ LINES = (
     Column(
         "separation_capacity_outside_t_per_year",
         "separation alive outside China, end of run",
-        "kt feed/year", 1e-3, 1,
+        "kt feed/year",
+        1e-3,
+        1,
     ),
     Column(
         "magnet_capacity_outside_t_per_year",
         "magnet making alive outside China, end of run",
-        "kt/year", 1e-3, 1,
+        "kt/year",
+        1e-3,
+        1,
     ),
     Column("separation_cover_share", "allied need covered: separation", "%", 100, 0),
     Column("metal_cover_share", "allied need covered: metal", "%", 100, 0),
@@ -56,9 +61,7 @@ LINES = (
     ),
     Column("secured_t", "NdPr oxide secured against no policy", "kt", 1e-3, 1),
     Column("public_cost_musd", "public cost of the schemes, net of resale", "billion USD", 1e-3, 2),
-    Column(
-        "public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0
-    ),
+    Column("public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0),
     Column("duty_revenue_musd", "import duties collected by allies", "billion USD", 1e-3, 2),
     Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),
     Column("china_cost_musd", "Chinese treasury's cost of undercutting", "billion USD", 1e-3, 2),
@@ -67,7 +70,8 @@ LINES = (
 
 def as_text(comparison: Comparison) -> str:
     """Return the comparison as a table to read: median, and the 10-90 % range below it."""
-    table = comparison.table().set_index(["measure", "world"])
+    indexed = comparison.table().set_index(["measure", "world"])
+    table: dict[Any, dict[str, float]] = {key: dict(row) for key, row in indexed.iterrows()}
     worlds = [world.name for world in comparison.worlds]
     first = comparison.scenario.start_year
     last = first + comparison.scenario.years - 1
@@ -75,10 +79,13 @@ def as_text(comparison: Comparison) -> str:
     for line in LINES:
         cells, spread = [], []
         for world in worlds:
-            value = table.loc[(line.measure, world)] * line.scale
-            known = pd.notna(value["median"])
-            cells.append(f"{value['median']:,.{line.digits}f}" if known else "–")
-            low, high = (f"{value[k]:,.{line.digits}f}" for k in ("low", "high"))
+            value = table[line.measure, world]
+            known = value["median"] == value["median"]  # a measure without a meaning is NaN
+            median, low, high = (
+                f"{value[key] * line.scale + 0.0:,.{line.digits}f}"
+                for key in ("median", "low", "high")
+            )
+            cells.append(median if known else "–")
             spread.append(f"{low} – {high}" if known and comparison.replications > 1 else "")
         rows[f"{line.title} [{line.unit}]"] = cells
         if any(spread):

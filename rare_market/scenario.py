@@ -61,16 +61,22 @@ class Scenario:
     extrapolation_mean: float = parameter(
         0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
     )
-    extrapolation_sd: float = parameter(
-        0.3, "share", 0.0, 1.0, "spread of that part over traders"
-    )
+    extrapolation_sd: float = parameter(0.3, "share", 0.0, 1.0, "spread of that part over traders")
     trend_months: float = parameter(6.0, "months", 1.0, 36.0, "memory of the price trend")
     insurance_share: float = parameter(
-        0.0125, "share", 0.0, 0.05, "insurance, handling and finance on the traded value",
+        0.0125,
+        "share",
+        0.0,
+        0.05,
+        "insurance, handling and finance on the traded value",
         "freight_recalled",
     )
     bound_premium_usd_per_kg: float = parameter(
-        20.0, "USD/kg", 0.0, 60.0, "first premium of magnets for buyers bound to other origins",
+        20.0,
+        "USD/kg",
+        0.0,
+        60.0,
+        "first premium of magnets for buyers bound to other origins",
         "reuters_2025_07",
     )
 
@@ -86,7 +92,11 @@ class Scenario:
         0.06, "share", 0.0, 0.3, "margin on sales at which a plant keeps its output"
     )
     state_output_aim_share: float = parameter(
-        0.9, "share", 0.0, 1.0, "part of a bad margin that a state producer ignores",
+        0.9,
+        "share",
+        0.0,
+        1.0,
+        "part of a bad margin that a state producer ignores",
         "mechanisms_8",
     )
     mine_cost_spread_share: float = parameter(
@@ -126,12 +136,20 @@ class Scenario:
         15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
     )
     informal_response_per_year: float = parameter(
-        0.6, "share/year", 0.0, 5.0, "capacity growth of informal mines per unit of excess margin",
+        0.6,
+        "share/year",
+        0.0,
+        5.0,
+        "capacity growth of informal mines per unit of excess margin",
         "elasticities",
     )
 
     informal_normal_margin_share: float = parameter(
-        0.3, "share", 0.0, 2.0, "margin on cash cost at which informal mining neither grows nor shrinks",
+        0.3,
+        "share",
+        0.0,
+        2.0,
+        "margin on cash cost at which informal mining neither grows nor shrinks",
         "reuters_2025_03",
     )
 
@@ -143,7 +161,11 @@ class Scenario:
         0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "facts_benchmark_2024"
     )
     secured_rate_per_year: float = parameter(
-        0.08, "1/year", 0.0, 0.5, "return asked of a project with contracted revenue",
+        0.08,
+        "1/year",
+        0.0,
+        0.5,
+        "return asked of a project with contracted revenue",
         "project_studies",
     )
     state_rate_per_year: float = parameter(
@@ -164,11 +186,19 @@ class Scenario:
 
     # the Chinese quota rule outside any strategy
     quota_demand_share: float = parameter(
-        0.5, "share", 0.0, 2.0, "part of the growth of NdPr use in China that the quota follows",
+        0.5,
+        "share",
+        0.0,
+        2.0,
+        "part of the growth of NdPr use in China that the quota follows",
         "mechanisms_8",
     )
     quota_price_response: float = parameter(
-        0.06, "share", 0.0, 2.0, "extra quota growth when the price is double the band",
+        0.06,
+        "share",
+        0.0,
+        2.0,
+        "extra quota growth when the price is double the band",
         "mechanisms_8",
     )
     quota_stock_response: float = parameter(
@@ -188,9 +218,7 @@ class Scenario:
     thrift_elasticity: float = parameter(
         0.5, "", 0.0, 3.0, "long-run fall of use per unit of product with price", "elasticities"
     )
-    thrift_months: float = parameter(
-        48.0, "months", 1.0, 240.0, "time of redesign", "elasticities"
-    )
+    thrift_months: float = parameter(48.0, "months", 1.0, 240.0, "time of redesign", "elasticities")
     thrift_recovery_share: float = parameter(
         0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "mechanisms_5"
     )
@@ -203,9 +231,7 @@ class Scenario:
     demand_shock_persistence: float = parameter(
         0.85, "", 0.0, 0.99, "monthly autocorrelation of that shock"
     )
-    outage_per_year: float = parameter(
-        0.15, "1/year", 0.0, 5.0, "outages a plant has in a year"
-    )
+    outage_per_year: float = parameter(0.15, "1/year", 0.0, 5.0, "outages a plant has in a year")
     outage_share: float = parameter(0.5, "share", 0.0, 1.0, "output lost in a month of outage")
 
     def __post_init__(self) -> None:

@@ -177,9 +177,7 @@ def _note(
     np.add.at(month.lane_t, lane, tonnes)
     for i in np.nonzero(tonnes > 0.0)[0]:
         good, origin, destination = (int(code[i]) for code in lane)
-        month.trades.append(
-            (channel, good, origin, destination, float(tonnes[i]), float(price[i]))
-        )
+        month.trades.append((channel, good, origin, destination, float(tonnes[i]), float(price[i])))
 
 
 def pay_price_floors(

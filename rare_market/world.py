@@ -109,7 +109,7 @@ class StartPrices(NamedTuple):
 
 
 def start_prices(data: Data, scenario: Scenario) -> StartPrices:
-    """Parity with China: buyers elsewhere pay its price plus the lane, sellers get it less the lane.
+    """Parity with China: buyers elsewhere pay its price plus the lane, sellers get it less that.
 
     Magnets of other origins start at import parity plus the premium that bound buyers accept.
     """
@@ -235,16 +235,16 @@ def build_world(data: Data, scenario: Scenario) -> World:
     rows = t.facilities
     mine = rows["stage"] == "mine"
     collectors = _collector_rows(data)
-    names = np.concatenate([rows["facility"][mine], collectors["facility"], rows["facility"][~mine]])
+    names = np.concatenate(
+        [rows["facility"][mine], collectors["facility"], rows["facility"][~mine]]
+    )
     buyers = _buyer_rows(data)
     shocks = draw_shocks(scenario, t.sectors["sector"], names, buyers["name"])
     mines = int(mine.sum()) + len(collectors["facility"])
     start = start_prices(data, scenario)
     cover = _covers(data)
 
-    mine_rows = {
-        key: np.concatenate([rows[key][mine], collectors[key]]) for key in collectors
-    }
+    mine_rows = {key: np.concatenate([rows[key][mine], collectors[key]]) for key in collectors}
     plant_rows = {key: rows[key][~mine] for key in collectors}
     plant_names = plant_rows["facility"].tolist()
     producers = _producers(data, scenario, shocks, mine_rows, plant_names, cover)
@@ -315,9 +315,7 @@ def _life(
     data: Data, scenario: Scenario, shocks: Shocks, rows: dict[str, np.ndarray], first: int
 ) -> Lifecycle:
     part = slice(first, first + len(rows["facility"]))
-    luck = Luck(
-        shocks.overrun_share[part], shocks.delay_months[part], shocks.outage[:, part]
-    )
+    luck = Luck(shocks.overrun_share[part], shocks.delay_months[part], shocks.outage[:, part])
     china = data.catalogue.places[data.catalogue.china]
     return Lifecycle({**rows, "in_china": rows["place"] == china}, luck, scenario)
 
@@ -342,7 +340,8 @@ def _producers(
     scrap = c.of_stage("scrap")[good]
     cost = rows["cash_cost_usd_per_kg"] * shocks.cost_factor[:n]
     life = _life(data, scenario, shocks, rows, 0)
-    # what informal miners could dig is not known: their first output is what their first price brings
+    # what informal miners could dig is not known: their first output is what their first price
+    # brings
     willing = used_share(data.start_price_usd_per_kg[good], cost, scenario.mine_cost_spread_share)
     output_t = rows["output_2024_t"] / MONTHS_PER_YEAR
     life.capacity_t = np.where(
@@ -355,9 +354,7 @@ def _producers(
         cost_usd_per_kg=cost,
         output_t=output_t,
         cover_months=cover[("mine", "product")][place],
-        plant=np.array(
-            [plant_names.index(f) if f else NO_PLANT for f in rows["feeds"].tolist()]
-        ),
+        plant=np.array([plant_names.index(f) if f else NO_PLANT for f in rows["feeds"].tolist()]),
         quota_bound=(rows["ownership"] == "state")
         & (place == c.china)
         & np.isin(rows["process_or_good"], list(moving)),
@@ -411,7 +408,9 @@ def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
         (p, g): s
         for p, g, s in zip(bound["place"], bound["good"], bound["bound_share"], strict=True)
     }
-    out: dict[str, list[object]] = {k: [] for k in ("name", "sector", "place", "good", "class", "t")}
+    out: dict[str, list[object]] = {
+        k: [] for k in ("name", "sector", "place", "good", "class", "t")
+    }
     for i in range(len(rows["sector"])):
         sector, place, good = rows["sector"][i], rows["place"][i], rows["good"][i]
         part = share.get((place, good), 0.0)
@@ -477,19 +476,15 @@ def rival_cost_usd_per_kg(
     ore_cost = np.divide(ore_cost, weight, out=np.full(len(c.goods), np.inf), where=weight > 0)
 
     feed, product = processors.feed, processors.product
-    feed_cost = feed.total(feed.coefficient * np.where(
-        np.isfinite(ore_cost[feed.good]), ore_cost[feed.good], 1e9
-    ))
+    feed_cost = feed.total(
+        feed.coefficient * np.where(np.isfinite(ore_cost[feed.good]), ore_cost[feed.good], 1e9)
+    )
     for row, plant in enumerate(producers.plant):
         if plant != NO_PLANT:
             feed_cost[plant] = mine_cost[row]
     value = product.total(product.coefficient * abroad_price[product.good])
-    finishing = product.total(
-        product.coefficient * processors.finishing_usd_per_kg[product.row]
-    )
-    full = (
-        feed_cost + processors.conversion_usd_per_kg + finishing + life.capital_charge_usd_per_kg
-    )
+    finishing = product.total(product.coefficient * processors.finishing_usd_per_kg[product.row])
+    full = feed_cost + processors.conversion_usd_per_kg + finishing + life.capital_charge_usd_per_kg
     ratio = full / value
     rival = (
         (processors.stage == FACILITY_STAGES.index("separation"))

@@ -45,9 +45,9 @@ def thrifted_share(
 
     .. math:: i' = i + \frac{1}{T}\,\bigl[(P/P_0)^{-\epsilon} - i\bigr]
 
-    Thrifting takes :math:`T` months; what was designed out comes back, when the price falls, only at
-    the recovery share of that speed (Japan after 2011: magnets per car -40 % in two years, little
-    rebound).
+    Thrifting takes :math:`T` months; what was designed out comes back, when the price falls, only
+    at the recovery share of that speed (Japan after 2011: magnets per car -40 % in two years,
+    little rebound).
     """
     aim = (np.maximum(price_usd_per_kg, 1e-6) / first_price_usd_per_kg) ** -elasticity
     gap = np.minimum(aim, 1.0) - intensity_share
@@ -57,7 +57,7 @@ def thrifted_share(
 def growth_index(
     years: np.ndarray, growth_to_2030: np.ndarray, growth_after: np.ndarray
 ) -> np.ndarray:
-    """Demand relative to the mean of the first year, ``[period, sector]``, growth kinked in 2030."""
+    """Demand relative to the first year's mean, ``[period, sector]``, growth kinked in 2030."""
     early = np.minimum(years, 2030.5)[:, None] - years[0] - 0.5 + 0.5 / MONTHS_PER_YEAR
     late = np.maximum(years - 2030.5, 0.0)[:, None]
     return (1.0 + growth_to_2030) ** early * (1.0 + growth_after) ** late

@@ -158,9 +158,11 @@ class Lifecycle:
         return np.where(self.status == Status.OPERATING, able, 0.0)
 
     def expand(self, margin_usd_per_kg: np.ndarray, busy: np.ndarray) -> np.ndarray:
-        r"""Let busy plants grow where the trade is practised, as far as margin exceeds capital charge.
+        r"""Let busy plants grow where the trade is practised, as margin exceeds capital charge.
 
-        .. math:: k' = k\,\bigl[1 + \tfrac{\eta}{12}\,\operatorname{clip}(\pi/\kappa - 1,\,0,\,1)\bigr]
+        .. math::
+
+            k' = k\,\bigl[1 + \tfrac{\eta}{12}\,\operatorname{clip}(\pi/\kappa - 1, 0, 1)\bigr]
 
         Parameters
         ----------
@@ -174,7 +176,9 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent.
         """
-        excess = np.clip(margin_usd_per_kg / np.maximum(self.capital_charge_usd_per_kg, 1e-3) - 1.0, 0, 1)
+        excess = np.clip(
+            margin_usd_per_kg / np.maximum(self.capital_charge_usd_per_kg, 1e-3) - 1.0, 0, 1
+        )
         grows = busy & self.practised & ~self.informal & (self.status == Status.OPERATING)
         added_t = np.where(grows, self.capacity_t * excess * self._expansion_per_year / 12.0, 0.0)
         self.capacity_t = self.capacity_t + added_t
@@ -190,9 +194,9 @@ class Lifecycle:
     ) -> np.ndarray:
         r"""Move every facility by one month.
 
-        Operating ones with a negative cash margin for long are mothballed (a state group bears more),
-        mothballed ones restart on a good margin or close after years; building goes on; a planned
-        project is decided when its expected margin has covered the capital charge, at the
+        Operating ones with a negative cash margin for long are mothballed (a state group bears
+        more), mothballed ones restart on a good margin or close after years; building goes on; a
+        planned project is decided when its expected margin has covered the capital charge, at the
         hurdle rate its revenue deserves, for :data:`SIGNAL_MONTHS` in a row:
         :math:`\bar\pi \ge k\,r/(1-(1+r)^{-n})`.
 

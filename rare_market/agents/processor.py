@@ -44,9 +44,7 @@ def netback_usd_per_kg(
     coefficient: np.ndarray,
 ) -> np.ndarray:
     r"""Most a plant can pay for one feed: :math:`(R - c - \sum_{j\ne i} a_j P_j)/a_i`."""
-    return (
-        revenue_usd_per_kg - conversion_usd_per_kg - other_feed_usd_per_kg
-    ) / coefficient
+    return (revenue_usd_per_kg - conversion_usd_per_kg - other_feed_usd_per_kg) / coefficient
 
 
 def wanted_activity_t(
@@ -128,7 +126,8 @@ class Processors:
         self.feed = Legs(input_t, place)
         valuable = output_t * ~by_product[None, :]
         self.product = Legs(output_t, place)
-        # a plant with one product sells it at cost or above; joint products have no cost of their own
+        # a plant with one product sells it at cost or above; joint products have no cost of their
+        # own
         single = np.count_nonzero(valuable, axis=1) == 1
         self.cost_plus = single[self.product.row] & ~by_product[self.product.good]
         self.finishing_usd_per_kg = (
@@ -152,9 +151,7 @@ class Processors:
         self.life = life
         self.cash_usd = np.zeros(self.rows)
         self._scenario = scenario
-        self._flexible = np.where(
-            life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0
-        )
+        self._flexible = np.where(life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0)
         # the book
         leg = np.repeat(np.arange(len(self.product.row)), ASK_STEPS)
         self.ask_row = self.product.row[leg]
@@ -242,7 +239,8 @@ class Processors:
         )
         beside = np.where(self.cost_plus, 0.0, leg.coefficient * self.expected_usd_per_kg)
         unit_cost = self.conversion_usd_per_kg + self.feed_cost_usd_per_kg - leg.total(beside)
-        # what not selling would avoid: the whole cost of a single product, the finishing of a joint one
+        # what not selling would avoid: the whole cost of a single product, the finishing of a
+        # joint one
         self.ask_floor_usd_per_kg = np.where(
             self.cost_plus, unit_cost[leg.row] / leg.coefficient, self.finishing_usd_per_kg[leg.row]
         )
@@ -252,7 +250,7 @@ class Processors:
         return self.sales_t * (1.0 + self.product_cover_months)
 
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
-        """Stock each plant likes to hold of each product, more while it is cheap, ``[product leg]``."""
+        """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``."""
         leg = self.product
         return storage_target_t(
             self.normal_stock_t(),
@@ -415,9 +413,7 @@ class Processors:
             feed.coefficient * bulletin.long_price_usd_per_kg[feed.good, feed.place]
         )
         project_margin = (
-            long_revenue
-            - np.minimum(long_feed, tied_feed_usd_per_kg)
-            - self.conversion_usd_per_kg
+            long_revenue - np.minimum(long_feed, tied_feed_usd_per_kg) - self.conversion_usd_per_kg
         )
         charge = (
             secured * life.secured_charge_usd_per_kg

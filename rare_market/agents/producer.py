@@ -155,9 +155,7 @@ class Producers:
             s.ask_stock_slope,
         )
         ceiling = regime.state_ask_ceiling_usd_per_kg[self.good, self.place]
-        limit = np.where(
-            self.life.state_owned[:, None], np.minimum(limit, ceiling[:, None]), limit
-        )
+        limit = np.where(self.life.state_owned[:, None], np.minimum(limit, ceiling[:, None]), limit)
         book.post_asks("producer", quantity_t, limit)
 
     def settle(self, fill_t: np.ndarray, tied_t: np.ndarray, revenue_usd: np.ndarray) -> None:
@@ -177,9 +175,7 @@ class Producers:
         self.sold_t = market_t + tied_t
         self.cash_usd += revenue_usd
 
-    def plan(
-        self, period: int, bulletin: Bulletin, quota_index: np.ndarray
-    ) -> Spending:
+    def plan(self, period: int, bulletin: Bulletin, quota_index: np.ndarray) -> Spending:
         """Produce for next month's market; mothball, restart, build, close.
 
         Parameters
@@ -198,9 +194,7 @@ class Producers:
         """
         s, life = self._scenario, self.life
         spot = bulletin.netback_usd_per_kg[self.good, self.place]
-        price = np.where(
-            self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg)
-        )
+        price = np.where(self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg))
         margin = price - self.cost_usd_per_kg
         if life.informal.any():
             life.capacity_t = np.where(

@@ -40,8 +40,9 @@ def quota_growth_share(
               + g_p,\; 0,\; 0.25\bigr)
 
     The quota is set around the balance of NdPr: it follows part :math:`\theta` of the growth of its
-    use at home, the price against a band, and stocks of ore or oxide against target. It grew by 20 % a year into the 2021-22 peak and by 6 %
-    in 2024, and has not been cut when prices fell. :math:`g_p` is what a policy orders on top.
+    use at home, the price against a band, and stocks of ore or oxide against target. It grew by 20
+    % a year into the 2021-22 peak and by 6 % in 2024, and has not been cut when prices fell.
+    :math:`g_p` is what a policy orders on top.
     """
     growth = demand_share * use_growth_per_year + response * (
         price_usd_per_kg / band_usd_per_kg - 1.0
@@ -66,7 +67,12 @@ class States:
     """
 
     def __init__(
-        self, *, names: tuple[str, ...], goods: int, quota_good: int, quota_place: int,
+        self,
+        *,
+        names: tuple[str, ...],
+        goods: int,
+        quota_good: int,
+        quota_place: int,
         scenario: Scenario,
     ) -> None:
         self.rows = len(names)
@@ -98,9 +104,7 @@ class States:
         self.stockpile_t = np.maximum(self.stockpile_t - sold_t, 0.0)
         return sold_t
 
-    def plan(
-        self, period: int, bulletin: Bulletin, regime: Regime, bought_t: np.ndarray
-    ) -> None:
+    def plan(self, period: int, bulletin: Bulletin, regime: Regime, bought_t: np.ndarray) -> None:
         """Each December set next year's mining quota by the price and the use of the year.
 
         Parameters

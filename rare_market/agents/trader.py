@@ -1,8 +1,8 @@
 """What all traders share: columns with Mesa agents as views of rows, and how asks are formed.
 
 The numbers of a kind live in a cohort, a set of equal-length columns; rows never move. A Mesa agent
-is a view of one row, so ``mine.inventory_t`` is a number and ``mines.inventory_t`` the column. A rule
-is written once, on columns; a cohort of one row obeys the same rule.
+is a view of one row, so ``mine.inventory_t`` is a number and ``mines.inventory_t`` the column. A
+rule is written once, on columns; a cohort of one row obeys the same rule.
 
 Three verbs: ``post`` (orders from the last bulletin), ``settle`` (learn the fills), ``plan``.
 """
@@ -15,8 +15,8 @@ import mesa
 import numpy as np
 
 # Edges of the ask steps in months of expected sales, after which comes what is left in stock, and
-# the place on the ask curve where each step's limit is read. Normal sales fall in the middle of a step
-# read at 1, so a market in balance repeats its price.
+# the place on the ask curve where each step's limit is read. Normal sales fall in the middle of a
+# step read at 1, so a market in balance repeats its price.
 ASK_EDGES_MONTHS = np.array([0.5, 0.85, 1.15])
 ASK_READ_MONTHS = np.array([0.5, 0.8, 1.0, 1.5])
 ASK_STEPS = len(ASK_READ_MONTHS)
@@ -103,7 +103,8 @@ def storage_target_t(
 
     .. math:: S^* = \bar S\,(\bar P / P)^{\eta}, \qquad \tfrac12 \bar S \le S^* \le 2 \bar S
 
-    The storage motive that keeps a glut from driving a price to nothing at once (Wright and Williams).
+    The storage motive that keeps a glut from driving a price to nothing at once (Wright and
+    Williams).
     """
     ratio = long_price_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6)
     return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response

@@ -33,9 +33,7 @@ class Policy(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
 
-    start_year: float = parameter(
-        2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice"
-    )
+    start_year: float = parameter(2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice")
     duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """The rules in force at the start, built from data: the status quo is not code.
 
-Freight, value-added tax that China does not refund on exports, import duties, resource taxes, and the
-choice of some buyers to avoid Chinese magnets. Every row has its source in the data tables.
+Freight, value-added tax that China does not refund on exports, import duties, resource taxes, and
+the choice of some buyers to avoid Chinese magnets. Every row has its source in the data tables.
 """
 
 from __future__ import annotations

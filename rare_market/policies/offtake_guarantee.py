@@ -1,11 +1,11 @@
-r"""Offtake guarantee: a state takes delivery of a volume at a price that does not fall below a floor.
+r"""Offtake guarantee: a state takes delivery of a volume at a price with a floor.
 
 It pays :math:`\max(P, F) - \rho (P - R)^+` per kg, at most the volume a month, shared pro rata over
 covered producers; deliveries leave the market before it opens. What the state takes it offers again
 at home, so the guarantee moves goods to its own buyers and its cost is the difference in price.
 
-Instances: the supply agreements of Lynas with Sojitz and JOGMEC (2011; 2026: 5,000 t NdPr a year firm
-with a 110 USD/kg floor, 30 % of the price above 150 rebated).
+Instances: the supply agreements of Lynas with Sojitz and JOGMEC (2011; 2026: 5,000 t NdPr a year
+firm with a 110 USD/kg floor, 30 % of the price above 150 rebated).
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ class OfftakeGuarantee(Policy):
         110.0, "USD/kg", 0.0, 100000.0, "least price paid", "lynas_jare_2026"
     )
     rebate_above_usd_per_kg: float = parameter(
-        150.0, "USD/kg", 0.0, 100000.0, "price above which the buyer gets a rebate",
+        150.0,
+        "USD/kg",
+        0.0,
+        100000.0,
+        "price above which the buyer gets a rebate",
         "lynas_jare_2026",
     )
     rebate_share: float = parameter(

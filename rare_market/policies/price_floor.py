@@ -1,12 +1,13 @@
 r"""Price floor as a contract for difference.
 
 The state pays covered producers :math:`(K-P)^+ - \upsilon (P-K)^+` per kg sold, or per kg made if
-stockpiled tonnes count, with strike :math:`K`, reference price :math:`P` (the producer's own market)
-and upside share :math:`\upsilon`. No goods change hands and the market price stays low: producers are
-insulated, buyers still buy cheaply.
+stockpiled tonnes count, with strike :math:`K`, reference price :math:`P` (the producer's own
+market) and upside share :math:`\upsilon`. No goods change hands and the market price stays low:
+producers are insulated, buyers still buy cheaply.
 
-Instance: the price protection agreement of the US Department of Defense with MP Materials (July 2025):
-110 USD/kg NdPr for ten years on material sold and stockpiled, 30 % of the excess to the state.
+Instance: the price protection agreement of the US Department of Defense with MP Materials (July
+2025): 110 USD/kg NdPr for ten years on material sold and stockpiled, 30 % of the excess to the
+state.
 """
 
 from __future__ import annotations
@@ -33,14 +34,16 @@ class PriceFloor(Policy):
         "allied+MYS+BRA", "", None, None, "places whose producers are covered", "choice"
     )
     goods: str = parameter("ndpr_oxide", "", None, None, "goods or stages covered", "mp_dod_2025")
-    strike_usd_per_kg: float = parameter(
-        110.0, "USD/kg", 0.0, 100000.0, "the floor", "mp_dod_2025"
-    )
+    strike_usd_per_kg: float = parameter(110.0, "USD/kg", 0.0, 100000.0, "the floor", "mp_dod_2025")
     upside_share: float = parameter(
         0.3, "share", 0.0, 1.0, "the state's share of the price above the strike", "mp_dod_2025"
     )
     covers_stockpiled: bool = parameter(
-        False, "", None, None, "whether tonnes put into stock are paid as well as tonnes sold",
+        False,
+        "",
+        None,
+        None,
+        "whether tonnes put into stock are paid as well as tonnes sold",
         "mp_dod_2025",
     )
 

@@ -39,6 +39,4 @@ class Tariff(Policy):
         origins = choose_places(c, self.origins, f"{self.name}: origins")
         destinations = choose_places(c, self.destinations, f"{self.name}: destinations")
         where = goods[:, None, None] & origins[None, :, None] & destinations[None, None, :]
-        return regime._replace(
-            import_duty_share=regime.import_duty_share + self.rate_share * where
-        )
+        return regime._replace(import_duty_share=regime.import_duty_share + self.rate_share * where)

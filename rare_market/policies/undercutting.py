@@ -5,14 +5,14 @@ While it lasts, Chinese state producers ask no more than
 .. math:: \bar a_g = (1 - d)\, C_g / (1 + t_g)
 
 for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
-and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost; and
-the mining quota grows faster as long as stocks at home do not show a glut. The treasury covers what
-its producers then fall short of their full cost. With an entry trigger it acts only while enough
-capacity is being built outside China.
+and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost;
+and the mining quota grows faster as long as stocks at home do not show a glut. The treasury covers
+what its producers then fall short of their full cost. With an entry trigger it acts only while
+enough capacity is being built outside China.
 
 The claim it stands for: the US House Select Committee's report on predatory pricing (November 2025)
-that NdPr and samarium were sold below cost; the theory of recoupment is older (McGee 1958; Bolton and
-Scharfstein 1990).
+that NdPr and samarium were sold below cost; the theory of recoupment is older (McGee 1958; Bolton
+and Scharfstein 1990).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from rare_market.declare import parameter
 from rare_market.policies.base import Policy, choose_goods, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
-
 
 GLUT_RATIO = 1.15  # stock over target at which no more output is ordered; all of it at 1
 
@@ -46,7 +45,10 @@ class Undercutting(Policy):
         0.45, "share", 0.0, 0.95, "how far below rivals' full cost the export price is held"
     )
     entry_trigger_share: float = parameter(
-        0.0, "share", 0.0, 5.0,
+        0.0,
+        "share",
+        0.0,
+        5.0,
         "separation capacity being built abroad, relative to that operating, that sets it off",
     )
     extra_output_growth_per_year: float = parameter(

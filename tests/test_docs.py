@@ -1,0 +1,91 @@
+"""The documentation: its code runs, its examples are true, its tables come from the code."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "rare_market"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+PAGES = sorted(
+    page.relative_to(DOCS).as_posix()
+    for folder in ("tutorials", "how-to")
+    for page in (DOCS / folder).glob("*.md")
+    if BLOCK.search(page.read_text(encoding="utf-8"))
+)
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_of_a_page_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every python block of a page runs, in order, in one namespace and an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    namespace = {"__name__": "page"}
+    # dataclasses look their module up by name
+    monkeypatch.setitem(sys.modules, "page", type(sys)("page"))
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))
+        code = compile("\n" * line + block[1], str(DOCS / page), "exec", dont_inherit=True)
+        exec(code, namespace)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_of_a_docstring_are_true(module: str) -> None:
+    """The doctests of a module pass, and there is at least one."""
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.failed == 0
+    assert result.attempted > 0
+
+
+def test_every_declared_field_is_in_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The generated tables hold each field of the scenario and of every instrument."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    generate = importlib.import_module("_generate")
+    generate.write_tables(tmp_path)
+    from rare_market.declare import declarations
+    from rare_market.policies import INSTRUMENTS
+    from rare_market.scenario import Scenario
+
+    parameters = (tmp_path / "_parameters_table.md").read_text(encoding="utf-8")
+    policies = (tmp_path / "_policies_table.md").read_text(encoding="utf-8")
+    for field in declarations(Scenario):
+        assert f"| `{field.name}` |" in parameters
+    for name, instrument in INSTRUMENTS.items():
+        part = policies.split(f"<!-- begin {name} -->")[1].split(f"<!-- end {name} -->")[0]
+        for field in declarations(instrument):
+            assert f"| `{field.name}` |" in part
+
+
+def test_every_instrument_has_its_place_in_the_docs() -> None:
+    """The page of instruments includes each module and its table."""
+    from rare_market.policies import INSTRUMENTS
+
+    page = (DOCS / "model" / "policies.md").read_text(encoding="utf-8")
+    for name, instrument in INSTRUMENTS.items():
+        assert f".. automodule:: {instrument.__module__}\n" in page
+        assert f'"<!-- begin {name} -->"' in page
+
+
+def test_every_scenario_field_named_in_the_equations_exists() -> None:
+    """A name in code font that looks like a rate or response is a field or a column in the code."""
+    page = (DOCS / "model" / "equations.md").read_text(encoding="utf-8")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    for name in set(re.findall(r"`([a-z][a-z_]*_[a-z_]+)`", page)):
+        assert re.search(rf"\b{name}\b", source), name
