@@ -54,6 +54,16 @@ class PriceBoard:
             [self.netback_usd_per_kg, self.price_usd_per_kg.reshape(goods, -1)], axis=1
         )
 
+    def published(self) -> dict[str, np.ndarray]:
+        """Prices, trend and long means, by the names they have in the bulletin."""
+        return {
+            "price_usd_per_kg": self.price_usd_per_kg,
+            "netback_usd_per_kg": self.netback_usd_per_kg,
+            "trend_per_month": self.trend_per_month,
+            "long_price_usd_per_kg": self.long_price_usd_per_kg,
+            "long_netback_usd_per_kg": self.long_netback_usd_per_kg,
+        }
+
     def learn(self, clearing: Clearing) -> None:
         """Take over a month's prices; a market without one carries its last, a month older."""
         price = clearing.price_usd_per_kg.reshape(self.price_usd_per_kg.shape)

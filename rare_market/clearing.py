@@ -149,6 +149,7 @@ _UNUSED = np.zeros(1)
     _BAD_FLOW_LIMIT,
     _TOO_MUCH,
 ) = range(8)
+_BID_PROBLEM = _BAD_BID_QUANTITY - _BAD_ASK_QUANTITY
 _PROBLEMS = {
     _BAD_ASK_QUANTITY: "ask_quantity_t must be finite and not negative.",
     _BAD_ASK_LIMIT: "ask_limit_usd_per_kg must not be NaN.",
@@ -517,12 +518,22 @@ def _clear_goods(
     lower, upper = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
     middle, masked = np.empty(nodes, np.int64), np.empty(demands, np.int64)
     for g in which:
-        problem, lowest, highest, useful = _read_orders(
-            g * nodes, places, unit, node_start, slot_order, ask_quantity_t, ask_limit,
-            bid_quantity_t, bid_limit, price, lots, order, node,
+        problem, asks, low_ask, top_ask = _read_side(
+            0, g * nodes, 0, places, unit, node_start, slot_order, ask_quantity_t, ask_limit,
+            price, lots, order, node,
         )
         if problem != _OK:
             return problem
+        problem, count, low_bid, top_bid = _read_side(
+            asks, g * nodes, places, nodes, unit, node_start, slot_order, bid_quantity_t,
+            bid_limit, price, lots, order, node,
+        )
+        if problem != _OK:
+            return problem if problem == _TOO_MUCH else problem + _BID_PROBLEM
+        lowest = min(low_ask, low_bid) if count > 0 else np.int64(0)
+        highest = max(top_ask, top_bid) if count > 0 else np.int64(0)
+        # from this cost on a lane is of no use
+        useful = top_bid - low_ask + _RENT_UNIT if 0 < asks < count else -_NO_STEP
         problem, arcs, span = _read_lanes(
             g, useful, unit, lane_cost, lane_limit_t, node, ticks, arc
         )
@@ -659,46 +670,33 @@ def _counts(good, origin, destination, quota_goods, quota_origin, quota_destinat
 
 
 @compiled
-def _read_orders(
-    first_node, places, unit, node_start, slot_order, ask_quantity_t, ask_limit, bid_quantity_t,
-    bid_limit, price, lots, order, node,
+def _read_side(
+    count, first_node, begin, end, unit, node_start, slot_order, quantity_t, limit, price, lots,
+    order, node,
 ):  # fmt: skip
-    """Collect the orders of one good that have a quantity, in ticks and lots, node by node.
+    """Append the orders with a quantity of the nodes `begin` to `end`, in ticks and lots.
 
-    Returns a problem code, the range of limits, and the cost from which a lane is of no use.
+    Returns a problem code (of the asks), the number of orders so far and the range of limits.
     """
-    count = 0
-    lowest, highest = _NO_STEP, -_NO_STEP
-    low_ask, top_bid, total_t = _NO_STEP, -_NO_STEP, 0.0
-    for v in range(len(node) - 1):
+    lowest, highest, total_t = _NO_STEP, -_NO_STEP, 0.0
+    for v in range(begin, end):
         node[v].first = count
-        is_ask = v < places
-        quantity_t = ask_quantity_t if is_ask else bid_quantity_t
-        limit = ask_limit if is_ask else bid_limit
         for s in range(node_start[first_node + v], node_start[first_node + v + 1]):
             i = slot_order[s]
             total_t += quantity_t[i]
             if not quantity_t[i] >= 0.0:
-                return _BAD_ASK_QUANTITY if is_ask else _BAD_BID_QUANTITY, count, count, count
+                return _BAD_ASK_QUANTITY, count, lowest, highest
             if np.isnan(limit[i]):
-                return _BAD_ASK_LIMIT if is_ask else _BAD_BID_LIMIT, count, count, count
+                return _BAD_ASK_LIMIT, count, lowest, highest
             if total_t > LARGEST_QUANTITY_T:
-                return _TOO_MUCH, count, count, count
-            order[count] = i
-            lots[count] = _lots(quantity_t[i])
-            price[count] = _ticks(limit[i]) * unit
+                return _TOO_MUCH, count, lowest, highest
+            ticks = _ticks(limit[i]) * unit
+            order[count], lots[count], price[count] = i, _lots(quantity_t[i]), ticks
             if lots[count] > 0:
-                lowest, highest = min(lowest, price[count]), max(highest, price[count])
-                if is_ask:
-                    low_ask = lowest
-                else:
-                    top_bid = max(top_bid, price[count])
+                lowest, highest = min(lowest, ticks), max(highest, ticks)
                 count += 1
-    node[len(node) - 1].first = count
-    if count == 0:
-        return _OK, np.int64(0), np.int64(0), -_NO_STEP
-    both = 0 < node[places].first < count
-    return _OK, lowest, highest, top_bid - low_ask + _RENT_UNIT if both else -_NO_STEP
+    node[end].first = count
+    return _OK, count, lowest, highest
 
 
 @compiled
@@ -747,7 +745,7 @@ def _start(
 ):  # fmt: skip
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
 
-    Roots start with a step of no lots at their price, so that any prices can start the search.
+    Roots start with an order of no lots at their price, so that any prices can start the search.
     Nodes without orders get prices at which they can never join.
     """
     nodes = len(node) - 1
@@ -770,6 +768,7 @@ def _start(
             if landed <= best:
                 best, origin = landed, o
         node[v].p, node[v].parent = best, origin
+    _join(places, shift, cost, node)
     for v in range(nodes):
         threshold = -((-node[v].p) >> shift)
         below, above = np.int64(0), np.int64(0)
@@ -784,7 +783,7 @@ def _start(
         node[v].low, node[v].high = low, high
         node[v].step_lots, node[v].step_price = 0, 0
         node[v].step_used = -below if v < places else above
-        node[v].link, node[v].flow = -1, 0
+        node[v].link, node[v].flow, node[v].extra = -1, 0, 0
     for a in range(arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = _EMPTY
@@ -793,10 +792,59 @@ def _start(
                 arc[a].state = _FULL
                 node[tail].step_used += arc[a].lots
                 node[head].step_used -= arc[a].lots
-    for v in range(places, nodes):
+    for v in range(nodes):
         if node[v].parent >= 0:
-            node[v].flow = node[v].step_used
-            node[node[v].parent].step_used += node[v].flow
+            node[v].extra, node[v].step_used = node[v].step_used, 0
+    _settle(places, node)
+
+
+@compiled
+def _join(places, shift, cost, node):
+    """Join trees that a lane connects to less than a tick: the hint has lost the tie weights."""
+    nodes = len(node) - 1
+    for v in range(nodes):
+        node[v].side = v if node[v].parent < 0 else node[v].parent
+    for r in range(places):
+        if node[r].parent >= 0 or node[r].p == _DEAD:
+            continue
+        gap, tail, head = np.int64(1) << shift, -1, -1
+        for o in range(places):
+            if node[o].side == r:
+                for d in range(nodes - places):
+                    slack = cost[o, d] + node[o].p - node[places + d].p
+                    if slack < gap and node[places + d].side != r:
+                        gap, tail, head = slack, o, places + d
+        if tail >= 0:
+            tree = node[head].side
+            for v in range(nodes):
+                if node[v].side == r:
+                    node[v].p -= gap
+                    node[v].side = tree
+            _hang(tail, r, head, -1, 0, node)
+
+
+@compiled
+def _hang(v, top, outer, link, flow, node):
+    """Turn the path from v up to `top` around and hang v on the node `outer`."""
+    while True:
+        next_v, next_link, next_flow = node[v].parent, node[v].link, node[v].flow
+        node[v].parent, node[v].link, node[v].flow = outer, link, flow
+        if v == top:
+            return
+        outer, link, flow, v = v, next_link, next_flow, next_v
+
+
+@compiled
+def _settle(places, node):
+    """Bring what each node lacks along its tree, from the order at the root."""
+    for u in range(len(node) - 1):
+        more = node[u].extra
+        if more != 0:
+            v = u
+            while node[v].parent >= 0:
+                node[v].flow += more if v >= places else -more
+                v = node[v].parent
+            node[v].step_used += more
 
 
 @compiled
@@ -961,22 +1009,8 @@ def _pivot(places, arcs, useful, shift, limit, price, lots, cost, node, arc, mas
                 node[v].p += sign * gap
                 if abs(node[v].p) > _FARTHEST >> 2:
                     return False
-        v = enter
-        while True:
-            next_v, next_link, next_flow = node[v].parent, node[v].link, node[v].flow
-            node[v].parent, node[v].link, node[v].flow = outer, entering, flow
-            if v == top:
-                break
-            outer, entering, flow = v, next_link, next_flow
-            v = next_v
-        for u in range(nodes):
-            more = node[u].extra
-            if more != 0:
-                v = u
-                while node[v].parent >= 0:
-                    node[v].flow += more if v >= places else -more
-                    v = node[v].parent
-                node[v].step_used += more
+        _hang(enter, top, outer, entering, flow, node)
+        _settle(places, node)
     return False
 
 
@@ -1158,13 +1192,19 @@ def _quote(
     for _ in range(2 * nodes):
         if not moved:
             break
+        settling = True
+        while settling:  # along the lanes in use first, which settles most nodes
+            settling = False
+            for i in range(carried):
+                o, v = carrying[i].tail, carrying[i].head
+                c = ticks[o, v - places] + charged[o, v - places]
+                low, high = max(lower[v], lower[o] + c), min(upper[o], upper[v] - c)
+                if low != lower[v] or high != upper[o]:
+                    lower[v], upper[o], settling = low, high, True
+                low, high = max(lower[o], lower[v] - c), min(upper[v], upper[o] + c)
+                if low != lower[o] or high != upper[v]:
+                    lower[o], upper[v], settling = low, high, True
         moved = False
-        for i in range(carried):
-            o, v = carrying[i].tail, carrying[i].head
-            c = ticks[o, v - places] + charged[o, v - places]
-            if lower[o] + c > lower[v] or upper[v] - c < upper[o]:
-                moved = True
-                lower[v], upper[o] = max(lower[v], lower[o] + c), min(upper[o], upper[v] - c)
         for o in range(places):
             low, high = lower[o], upper[o]
             change = np.int64(0)
@@ -1197,18 +1237,27 @@ def _quote(
             middle[v] = -_INF if v < places else 2 * lower[v]
         elif above:
             middle[v] = 2 * upper[v] if v < places else _INF
-    for turn in range(2):
-        for o in range(places):
-            if turn == 1 or upper[o] >= _FINITE:
-                for d in range(demands):
-                    if ticks[o, d] < _INF:
-                        c = ticks[o, d] + charged[o, d]
-                        _quote_end(turn, o, places + d, c, lower, upper, middle)
-        for a in range(arcs):
-            o, v = arc[a].tail, arc[a].head
-            if arc[a].open:
-                c = arc[a].ticks + charged[o, v - places]
-                _quote_end(turn, o, v, c, lower, upper, middle)
+    for o in range(places):
+        if upper[o] >= _FINITE:
+            for d in range(demands):
+                if ticks[o, d] < _INF and lower[places + d] > -_FINITE:
+                    landed = middle[places + d] - 2 * (ticks[o, d] + charged[o, d])
+                    middle[o] = max(middle[o], landed)
+    for a in range(arcs):
+        o, v = arc[a].tail, arc[a].head
+        if arc[a].open and upper[o] >= _FINITE and lower[v] > -_FINITE:
+            landed = middle[v] - 2 * (arc[a].ticks + charged[o, v - places])
+            middle[o] = max(middle[o], landed)
+    for v in range(places, nodes):
+        if lower[v] <= -_FINITE and upper[v] < _FINITE:
+            d = v - places
+            for o in range(places):
+                if ticks[o, d] < _INF and abs(middle[o]) < _FINITE:
+                    middle[v] = min(middle[v], middle[o] + 2 * (ticks[o, d] + charged[o, d]))
+            for a in range(arcs):
+                o = arc[a].tail
+                if arc[a].open and arc[a].head == v and abs(middle[o]) < _FINITE:
+                    middle[v] = min(middle[v], middle[o] + 2 * (arc[a].ticks + charged[o, d]))
 
     arbitrage = np.int64(0)
     for o in range(places):
@@ -1230,16 +1279,6 @@ def _quote(
 
 
 @compiled
-def _quote_end(turn, o, v, cost, lower, upper, middle):
-    """Quote the end of an open lane that has no orders from its other end."""
-    if turn == 0:
-        if upper[o] >= _FINITE and lower[v] > -_FINITE:
-            middle[o] = max(middle[o], middle[v] - 2 * cost)
-    elif lower[v] <= -_FINITE and upper[v] < _FINITE and abs(middle[o]) < _FINITE:
-        middle[v] = min(middle[v], middle[o] + 2 * cost)
-
-
-@compiled
 def _publish(
     g, places, in_use, arcs, weight, unit, price, lots, order, ticks, charged, node, arc, used,
     middle, ask_fill_t, bid_fill_t, flow_t, marginal, certificate,
@@ -1249,42 +1288,13 @@ def _publish(
     The certificate is exact: whole ticks times whole lots, in arithmetic modulo 2^64.
     """
     nodes = len(middle)
-    primal, dual, scale, worst = np.int64(0), np.int64(0), 1.0, 0.0
-    for v in range(nodes):
-        begin, end = node[v].first, node[v + 1].first
-        is_ask = v < places
-        sign = 1 if is_ask else -1
-        fill_t = ask_fill_t if is_ask else bid_fill_t
-        size, step = node[v].step_lots, node[v].step_price
-        taken = node[v].step_used if is_ask else size - node[v].step_used
-        share = taken / size if size > 0 else 0.0
-        traded, top, code = taken, -_INF, np.int64(-1)
-        for s in range(begin, end):
-            gain = sign * (middle[v] - 2 * price[s])
-            dual += max(gain, 0) * lots[s]
-            top = max(top, price[s])
-            if price[s] <= node[v].low if is_ask else price[s] >= node[v].high:
-                traded += lots[s]
-                primal -= sign * 2 * price[s] * lots[s]
-                fill_t[order[s]] += weight * (lots[s] / LOTS_PER_T)
-                if gain < 0:
-                    worst = max(worst, -np.float64(gain) * lots[s])
-            elif size > 0 and price[s] == step:
-                part = np.float64(taken) if lots[s] == size else lots[s] * share
-                fill_t[order[s]] += weight * (part / LOTS_PER_T)
-                missed = size - taken if gain > 0 else taken
-                if gain != 0 and missed > 0:
-                    worst = max(worst, np.float64(abs(gain)) * missed)
-                if 0 < taken < size and (code < 0 or 2 * order[s] < code):
-                    code = 2 * order[s] + (0 if is_ask else 1)
-            elif gain > 0:
-                worst = max(worst, np.float64(gain) * lots[s])
-        primal -= sign * 2 * step * taken
-        scale += abs(2.0 * middle[v]) * traded if abs(middle[v]) < _FINITE else 0.0
-        node[v].balance, node[v].code = traded, code
-        served = top >= node[v].high or (top == step and taken == size)
-        node[v].unserved |= not served
-
+    ask_primal, ask_dual, ask_worst = _fill(
+        0, places, 1, weight, price, lots, order, node, middle, ask_fill_t
+    )
+    primal, dual, worst = _fill(
+        places, nodes, -1, weight, price, lots, order, node, middle, bid_fill_t
+    )
+    primal, dual, worst = primal + ask_primal, dual + ask_dual, max(worst, ask_worst)
     for i in range(in_use):
         o, v, flow = used[i].tail, used[i].head, used[i].flow
         flow_t[g, o, v - places] += weight * (flow / LOTS_PER_T)
@@ -1319,10 +1329,66 @@ def _publish(
         if node[v].code >= 0:
             marginal[node[v].code & 1, g, v] = node[v].code >> 1
     if dual != primal:
+        scale = 1.0
+        for s in range(node[0].first, node[nodes].first):
+            scale += 2.0 * abs(price[s]) * lots[s]
         certificate[0, g] += weight * abs(np.float64(dual - primal)) / scale
     certificate[1, g] += excess / LOTS_PER_T
     money = 2 * unit * TICKS_PER_USD * LOTS_PER_T
     certificate[2, g] = max(certificate[2, g], worst / money * KG_PER_T)
+
+
+@compiled
+def _fill(begin, end, sign, weight, price, lots, order, node, middle, fill_t):
+    """Fill the orders of the nodes `begin` to `end`: asks (sign 1) or bids (sign -1).
+
+    Returns their part of the primal and of the dual value, and the largest violation, all in half
+    ticks times lots.
+    """
+    primal, dual, worst = np.int64(0), np.int64(0), 0.0
+    for v in range(begin, end):
+        size, step = node[v].step_lots, node[v].step_price
+        taken = node[v].step_used if sign > 0 else size - node[v].step_used
+        # filled in full: asks at most at `bar`, bids at least; that is, signed, at most `bar`
+        bar = node[v].low if sign > 0 else -node[v].high
+        mid = sign * middle[v]
+        traded, best, wrong = taken, _INF, np.int64(0)
+        for s in range(node[v].first, node[v + 1].first):
+            limit = sign * price[s]
+            gain = mid - 2 * limit
+            full = lots[s] if limit <= bar else np.int64(0)
+            dual += max(gain, 0) * lots[s]
+            primal -= 2 * limit * full
+            traded += full
+            best = min(best, limit)
+            wrong |= (gain < 0) == (limit <= bar) and gain != 0 and limit != sign * step
+            fill_t[order[s]] += weight * (full / LOTS_PER_T)
+        node[v].code = -1
+        if size > 0:
+            share = taken / size
+            for s in range(node[v].first, node[v + 1].first):
+                if price[s] == step:
+                    part = np.float64(taken) if lots[s] == size else lots[s] * share
+                    fill_t[order[s]] += weight * (part / LOTS_PER_T)
+                    code = 2 * order[s] + (0 if sign > 0 else 1)
+                    if 0 < taken < size and (node[v].code < 0 or code < node[v].code):
+                        node[v].code = code
+            gain = mid - 2 * sign * step
+            missed = size - taken if gain > 0 else taken
+            if gain != 0 and missed > 0:
+                worst = max(worst, np.float64(abs(gain)) * missed)
+        if wrong != 0:
+            for s in range(node[v].first, node[v + 1].first):
+                gain = mid - 2 * sign * price[s]
+                missed = np.int64(0) if sign * price[s] <= bar else lots[s]
+                missed = missed if gain > 0 else lots[s] - missed
+                if price[s] != step:
+                    worst = max(worst, np.float64(abs(gain)) * missed)
+        primal -= sign * 2 * step * taken
+        node[v].balance = traded
+        if sign < 0 and not (best <= bar or (best == -step and taken == size)):
+            node[v].unserved = 1
+    return primal, dual, worst
 
 
 def _enforce(

@@ -282,6 +282,7 @@ def slug(name: str) -> str:
 
 def save_records(records: Records, folder: Path) -> None:
     """Write the saved frames of a run as Parquet files, provenance inside each."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -291,6 +292,8 @@ def save_records(records: Records, folder: Path) -> None:
         pq.write_table(
             table.replace_schema_metadata(stamp),
             folder / f"{name}.parquet",
+            # dictionaries pay for names, not for numbers
+            use_dictionary=[f.name for f in table.schema if pa.types.is_dictionary(f.type)],
             compression="zstd",
             compression_level=1,
         )

@@ -229,8 +229,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def plan(self) -> None:
         """Produce for next month, invest, mothball, restart, close; set the mining quota."""
         p, m, ledger = self.producers, self.processors, self.ledger
-        outcome = self._bulletin()
-        spent = p.plan(self.period, outcome, self.states.quota_index)
+        outcome = self.bulletin._replace(**self.board.published())
+        spent = p.plan(self.period, outcome, self.regime, self.states.quota_index)
         ledger.pay(("producer", p.place), ("economy", p.place), "operating_cost", spent.operating)
         ledger.pay(("producer", p.place), ("economy", p.place), "capital_cost", spent.capital)
         own_ore = settlement.tied_feed_usd_per_kg(p, m.rows)
@@ -259,7 +259,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     # -- what the month reads -----------------------------------------------------------------
 
     def _bulletin(self) -> Bulletin:
-        life, board = self.processors.life, self.board
+        life = self.processors.life
         abroad = (self.processors.stage == SEPARATION) & (
             self.processors.place != self.catalogue.china
         )
@@ -270,11 +270,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         return Bulletin(
             period=self.period,
             year=self.assumptions.start_year + self.period / MONTHS_PER_YEAR,
-            price_usd_per_kg=board.price_usd_per_kg,
-            netback_usd_per_kg=board.netback_usd_per_kg,
-            trend_per_month=board.trend_per_month,
-            long_price_usd_per_kg=board.long_price_usd_per_kg,
-            long_netback_usd_per_kg=board.long_netback_usd_per_kg,
+            **self.board.published(),
             stock_ratio=_ratio(held, target),
             ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,

@@ -1,5 +1,4 @@
-"""What a comparison leaves behind: the table as text, CSV, Parquet and JSON; provenance;
-figures."""
+"""What a comparison leaves behind: table, records, provenance and figures."""
 
 from __future__ import annotations
 

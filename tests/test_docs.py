@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,9 +85,36 @@ def test_every_instrument_has_its_place_in_the_docs() -> None:
         assert f'"<!-- begin {name} -->"' in page
 
 
-def test_every_scenario_field_named_in_the_equations_exists() -> None:
-    """A name in code font that looks like a rate or response is a field or a column in the code."""
+def test_every_name_in_the_equations_exists_in_the_code() -> None:
+    """A name in code font on the page of equations is a name in the package."""
     page = (DOCS / "model" / "equations.md").read_text(encoding="utf-8")
     source = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    for name in set(re.findall(r"`([a-z][a-z_]*_[a-z_]+)`", page)):
-        assert re.search(rf"\b{name}\b", source), name
+    words = set(re.findall(r"\w+", source))
+    assert set(re.findall(r"`([a-z][a-z_]*_[a-z_]+)`", page)) <= words
+
+
+def test_every_equation_of_a_docstring_is_on_a_page() -> None:
+    """A function whose docstring holds mathematics is included in the documentation."""
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in DOCS.rglob("*.md"))
+    missing = []
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if f".. automodule:: {module}\n   :members:" in pages:
+            continue
+        for owner, function in _functions(ast.parse(path.read_text(encoding="utf-8"))):
+            name = ".".join(filter(None, (module, owner, function.name)))
+            text = ast.get_docstring(function) or ""
+            if (":math:" in text or ".. math::" in text) and f":: {name}\n" not in pages:
+                missing.append(name)
+    assert missing == []
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Functions and methods of a module with the name of their class, if any."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield "", node
+        elif isinstance(node, ast.ClassDef):
+            yield from (
+                (node.name, part) for part in node.body if isinstance(part, ast.FunctionDef)
+            )

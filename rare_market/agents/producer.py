@@ -175,7 +175,9 @@ class Producers:
         self.sold_t = market_t + tied_t
         self.cash_usd += revenue_usd
 
-    def plan(self, period: int, bulletin: Bulletin, quota_index: np.ndarray) -> Spending:
+    def plan(
+        self, period: int, bulletin: Bulletin, regime: Regime, quota_index: np.ndarray
+    ) -> Spending:
         """Produce for next month's market; mothball, restart, build, close.
 
         Parameters
@@ -184,6 +186,8 @@ class Producers:
             month of the run.
         bulletin
             this month's outcome.
+        regime
+            says whose losses a treasury covers.
         quota_index
             ``[place]`` state mining quota relative to the first year.
 
@@ -213,7 +217,8 @@ class Producers:
         full = self.inventory_t / np.maximum(self.normal_stock_t(), 1e-9)
         brake = np.clip(2.5 - full, 0.0, 1.0)
         willing = used_share(price, self.cost_usd_per_kg, s.mine_cost_spread_share) * brake
-        aim = s.state_output_aim_share
+        # a state group looks past a bad price, the more so when its losses are covered
+        aim = np.maximum(s.state_output_aim_share, regime.state_loss_cover_share[self.place])
         willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)
         self.output_t = able_t * willing
         self.inventory_t = self.inventory_t + self.output_t

@@ -6,9 +6,9 @@ While it lasts, Chinese state producers ask no more than
 
 for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
 and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost;
-and the mining quota grows faster as long as stocks at home do not show a glut. The treasury covers
-what its producers then fall short of their full cost. With an entry trigger it acts only while
-enough capacity is being built outside China.
+and while the price presses on that ceiling the mining quota grows faster, until stocks at home are
+full. The treasury covers what its producers then fall short of their full cost. With an entry
+trigger it acts only while enough capacity is being built outside China.
 
 The claim it stands for: the US House Select Committee's report on predatory pricing (November 2025)
 that NdPr and samarium were sold below cost; the theory of recoupment is older (McGee 1958; Bolton
@@ -22,12 +22,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from rare_market.declare import parameter
+from rare_market.declare import InvalidValueError, parameter
+from rare_market.goods import Catalogue
 from rare_market.policies.base import Policy, choose_goods, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
-GLUT_RATIO = 1.15  # stock over target at which no more output is ordered; all of it at 1
+PRESSING_SHARE = 0.97  # of the ceiling, above which a price presses on it
+EMPTY_RATIO, FULL_RATIO = 0.95, 1.1  # stock over target: all the extra output is ordered, and none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +54,31 @@ class Undercutting(Policy):
         "separation capacity being built abroad, relative to that operating, that sets it off",
     )
     extra_output_growth_per_year: float = parameter(
-        0.08, "1/year", 0.0, 0.5, "extra growth of the mining quota unless stocks show a glut"
+        0.08, "1/year", 0.0, 0.5, "extra growth of the mining quota while the price presses on it"
     )
+
+    def check(self, catalogue: Catalogue) -> None:
+        """Refuse goods other than oxides: only they have a rivals' cost to undercut."""
+        super().check(catalogue)
+        chosen = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        if (chosen & ~catalogue.of_stage("oxide")).any():
+            raise InvalidValueError(f"{self.name}: goods = {self.goods!r} must be oxides only.")
+
+    def ordered_growth_per_year(self, price_share: float, stock_ratio: float) -> float:
+        r"""Extra growth of the mining quota that is ordered.
+
+        .. math:: g_p = \Bigl[g_x + (p - 1)^+\Bigr]\,
+                  \operatorname{clip}\Bigl(\frac{s_1 - s}{s_1 - s_0},\,0,\,1\Bigr)
+                  \;\text{ if } p > 0.97
+
+        with :math:`p` the price over its ceiling and :math:`s` the larger of oxide and ore stock
+        over target, between :math:`s_0` and :math:`s_1`: while the price presses on the ceiling
+        output is raised, by more if it breaks through, until stocks are full.
+        """
+        if price_share <= PRESSING_SHARE:
+            return 0.0
+        room = min(max((FULL_RATIO - stock_ratio) / (FULL_RATIO - EMPTY_RATIO), 0.0), 1.0)
+        return room * (self.extra_output_growth_per_year + max(price_share - 1.0, 0.0))
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Lower what state producers may ask, cover their losses, order more output."""
@@ -62,16 +87,21 @@ class Undercutting(Policy):
         place = one_place(bulletin.catalogue, self.state, f"{self.name}: state")
         goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
         goods &= np.isfinite(bulletin.rival_cost_usd_per_kg)
+        if not goods.any():
+            return regime
         wanted = (1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg[goods]
         wanted /= 1.0 + regime.export_tax_share[goods, place]
         ceiling = regime.state_ask_ceiling_usd_per_kg.copy()
         ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)
         cover = regime.state_loss_cover_share.copy()
         cover[place] = 1.0
-        stocks = max(bulletin.stock_ratio[goods, place].max(), bulletin.ore_stock_ratio[place])
-        room = np.clip((GLUT_RATIO - stocks) / (GLUT_RATIO - 1.0), 0.0, 1.0)
         growth = regime.output_growth_per_year.copy()
-        growth[place] += room * self.extra_output_growth_per_year
+        growth[place] += self.ordered_growth_per_year(
+            price_share=float(np.max(bulletin.netback_usd_per_kg[goods, place] / wanted)),
+            stock_ratio=float(
+                max(bulletin.stock_ratio[goods, place].max(), bulletin.ore_stock_ratio[place])
+            ),
+        )
         return regime._replace(
             state_ask_ceiling_usd_per_kg=ceiling,
             state_loss_cover_share=cover,

@@ -1,0 +1,247 @@
+"""What holds of every instrument: listing it in ``INSTRUMENTS`` puts it under these laws."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rare_market.declare import InvalidValueError, declarations
+from rare_market.model import RareEarthMarket
+from rare_market.policies import INSTRUMENTS, Policy, read_policy
+from rare_market.records import MASS_COLUMNS, Bulletin, Records
+from rare_market.regime import Regime
+from rare_market.scenario import Scenario
+from tests.conftest import first_difference, run
+
+SINCE = 2025.0  # the thirteenth month
+# terms under which each instrument has nothing to do
+SLACK: dict[str, dict[str, Any]] = {
+    "undercutting": {"entry_trigger_share": 5.0},
+    "offtake_guarantee": {"volume_t_per_year": 0.0},
+    "price_floor": {"strike_usd_per_kg": 0.001, "upside_share": 0.0},
+    "tariff": {"rate_share": 0.0},
+    "export_quota": {"quota_t_per_year": 1e7},
+}
+# a floor nobody is paid under still covers tonnes, which the records count
+COUNTED_WHEN_SLACK = {"price_floor": ("secured_t",)}
+BINDING: dict[str, dict[str, Any]] = {
+    "undercutting": {"depth_share": 0.7},
+    "offtake_guarantee": {"volume_t_per_year": 3000.0},
+    "price_floor": {"covers_stockpiled": True},
+    "tariff": {"rate_share": 0.5},
+    "export_quota": {"quota_t_per_year": 20000.0},
+}
+
+every_instrument = pytest.mark.parametrize("name", list(INSTRUMENTS))
+
+
+def bound(name: str, **terms: Any) -> Policy:
+    return INSTRUMENTS[name](**{"start_year": SINCE, **BINDING[name], **terms})
+
+
+@pytest.fixture(scope="module")
+def first_month() -> tuple[Regime, Bulletin]:
+    market = RareEarthMarket(Scenario(years=1))
+    return market.data.law, market.bulletin
+
+
+@pytest.fixture(scope="module")
+def bound_runs() -> dict[str, Records]:
+    return {name: run([bound(name)]) for name in INSTRUMENTS}
+
+
+@every_instrument
+def test_every_instrument_has_its_cases(name):
+    """A new instrument is not tested until it has slack and binding terms."""
+    assert name in SLACK
+    assert name in BINDING
+    assert INSTRUMENTS[name].summary
+
+
+@every_instrument
+def test_before_its_start_it_changes_nothing_to_the_bit(name, short_run, bound_runs):
+    """Twelve months are the same numbers."""
+    assert first_difference(short_run, bound_runs[name], months=12) == ""
+
+
+@every_instrument
+def test_it_binds_from_its_start(name, short_run, bound_runs):
+    """The first month in force already differs."""
+    assert first_difference(short_run, bound_runs[name], months=13) != ""
+
+
+@every_instrument
+def test_after_its_end_it_amends_nothing(name):
+    """An instrument in force for half a year leaves the rules of the next alone."""
+    policy = bound(name, start_year=2024.5, duration_years=0.5)
+    market = RareEarthMarket(Scenario(years=2), [policy])
+    for _ in range(12):
+        market.step()
+    market.publish()
+    market.amend()
+    assert market.regime is market.data.law
+
+
+@every_instrument
+def test_slack_terms_change_nothing(name, short_run):
+    """Every record of three years is the same to the bit."""
+    policy = INSTRUMENTS[name](start_year=SINCE, **SLACK[name])
+    slack = run([policy])
+    for column in COUNTED_WHEN_SLACK.get(name, ()):
+        setattr(slack, column, getattr(short_run, column))
+    assert first_difference(short_run, slack) == ""
+
+
+@every_instrument
+def test_money_sums_to_zero_under_it(name, bound_runs):
+    """Every dollar a month has a payer and a payee."""
+    balance = bound_runs[name].balance_usd
+    turnover = np.abs(balance).sum(axis=(1, 2, 3))
+    assert (np.abs(balance.sum(axis=(1, 2, 3))) <= 1e-12 * turnover).all()
+    by_reason = np.abs(balance.sum(axis=(1, 2)))
+    assert (by_reason <= 1e-12 * turnover[:, None]).all()
+
+
+@every_instrument
+def test_tonnes_are_conserved_under_it(name, bound_runs):
+    """Of every element, stocks grow by what is mined and collected less consumed and lost."""
+    mass = bound_runs[name].mass
+    mined, collected, consumed, lost, stock = (
+        mass[1:, :, i] for i in range(len(MASS_COLUMNS))
+    )
+    change = np.diff(mass[:, :, MASS_COLUMNS.index("stock_t")], axis=0)
+    assert np.abs(change - (mined + collected - consumed - lost)).max() < 1e-6
+    assert (stock >= 0).all()
+
+
+@every_instrument
+def test_every_month_under_it_is_certified(name, bound_runs):
+    """The clearing proves its prices and fills."""
+    assert bound_runs[name].valid
+
+
+@every_instrument
+def test_amending_is_pure(name, first_month):
+    """The rule book it was given and the bulletin keep every number."""
+    law, published = first_month
+    kept, told = copy.deepcopy(law), copy.deepcopy(published)
+    policy = INSTRUMENTS[name](**BINDING[name])
+    first = policy.amend(law, published)
+    again = policy.amend(law, published)
+    for before, after in ((kept, law), (told, published), (first, again)):
+        assert same(before, after)
+    assert not same(first, law)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether nested tuples hold the same numbers."""
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return bool(one == other)
+
+
+@every_instrument
+def test_it_stands_beside_itself(name, first_month):
+    """Listing an instrument twice amends the rules at least as far as listing it once."""
+    law, published = first_month
+    policy = INSTRUMENTS[name](**BINDING[name])
+    once = policy.amend(law, published)
+    twice = policy.amend(once, published)
+    assert (twice.import_duty_share >= once.import_duty_share).all()
+    assert (twice.state_ask_ceiling_usd_per_kg <= once.state_ask_ceiling_usd_per_kg).all()
+    for contracts in ("price_floors", "offtakes", "export_quotas"):
+        added = len(getattr(once, contracts)) - len(getattr(law, contracts))
+        assert len(getattr(twice, contracts)) == len(getattr(once, contracts)) + added
+
+
+NUMBERS = [
+    (name, field)
+    for name, instrument in INSTRUMENTS.items()
+    for field in declarations(instrument)
+    if field.low is not None
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), NUMBERS, ids=[f"{name}-{field.name}" for name, field in NUMBERS]
+)
+def test_a_number_out_of_range_is_refused_with_field_value_and_bounds(name, field):
+    """One sentence, for too low, too high and no number at all."""
+    for wrong in (field.low - 1.0, field.high + 1.0, math.nan, math.inf):
+        with pytest.raises(InvalidValueError) as refusal:
+            INSTRUMENTS[name](**{field.name: wrong})
+        sentence = str(refusal.value)
+        assert sentence.startswith(name)
+        assert f"{field.name} = {wrong}" in sentence
+        assert f"{field.low:g} to {field.high:g}" in sentence
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), NUMBERS, ids=[f"{name}-{field.name}" for name, field in NUMBERS]
+)
+def test_a_value_of_the_wrong_type_is_refused(name, field):
+    """A text or a truth value is no number."""
+    for wrong in ("much", None, True):
+        with pytest.raises(InvalidValueError, match=f"{field.name} = {wrong!r} must be a"):
+            INSTRUMENTS[name](**{field.name: wrong})
+
+
+CHOSEN = [
+    (name, field.name)
+    for name, instrument in INSTRUMENTS.items()
+    for field in declarations(instrument)
+    if isinstance(field.default, str)
+]
+
+
+@pytest.mark.parametrize(("name", "field"), CHOSEN)
+def test_an_unknown_good_or_place_is_refused_before_the_first_month(name, field):
+    """The sentence names the instrument, the field and the word, and what there is."""
+    policy = INSTRUMENTS[name](**{field: "unobtainium"})
+    with pytest.raises(InvalidValueError) as refusal:
+        run([policy])
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"{name}: {field} = 'unobtainium' is n")
+    assert sentence.endswith(".")
+    assert "ndpr_oxide" in sentence or "USA" in sentence
+
+
+@every_instrument
+def test_terms_can_be_written_on_a_command_line(name):
+    """Every field of the text round trip."""
+    policy = bound(name)
+    terms = ",".join(f"{k}={v}" for k, v in dataclasses.asdict(policy).items())
+    assert read_policy(f"{name}:{terms}") == policy
+
+
+def test_an_unknown_instrument_or_field_is_refused():
+    """The sentence lists what there is."""
+    with pytest.raises(InvalidValueError, match="policy 'bribe' is unknown: there are underc"):
+        read_policy("bribe")
+    with pytest.raises(InvalidValueError, match="tariff has no field 'depth'; it has start_year"):
+        read_policy("tariff:depth=1")
+    with pytest.raises(InvalidValueError, match="must have the form field=value"):
+        read_policy("tariff:rate_share")
+    with pytest.raises(InvalidValueError, match="rate_share = 'high' must be a number within"):
+        read_policy("tariff:rate_share=high")
+
+
+def test_two_instruments_in_force_are_both_in_the_rules(first_month):
+    """Order of listing does not matter for instruments that amend different columns."""
+    law, published = first_month
+    policies = [INSTRUMENTS[name](**BINDING[name]) for name in INSTRUMENTS]
+    forth, back = law, law
+    for policy in policies:
+        forth = policy.amend(forth, published)
+    for policy in reversed(policies):
+        back = policy.amend(back, published)
+    assert same(forth, back)

@@ -1,0 +1,112 @@
+"""Price undercutting by state producers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rare_market.ledger import KIND, REASON
+from rare_market.model import RareEarthMarket
+from rare_market.policies import Undercutting
+from rare_market.scenario import Scenario
+from tests.conftest import run
+
+GOOD = "ndpr_oxide"
+
+
+@pytest.fixture(scope="module")
+def market() -> RareEarthMarket:
+    return RareEarthMarket(Scenario(years=1))
+
+
+def test_the_ceiling_puts_the_export_price_its_depth_below_rivals_cost(market):
+    """(1 - d) C = ceiling x (1 + t)."""
+    c, law, told = market.catalogue, market.data.law, market.bulletin
+    ruled = Undercutting(depth_share=0.4).amend(law, told)
+    good = c.good(GOOD)
+    ceiling = ruled.state_ask_ceiling_usd_per_kg[good, c.china]
+    export_price = ceiling * (1.0 + law.export_tax_share[good, c.china])
+    assert export_price == pytest.approx(0.6 * told.rival_cost_usd_per_kg[good])
+    elsewhere = ruled.state_ask_ceiling_usd_per_kg.copy()
+    elsewhere[good, c.china] = np.inf
+    assert np.isinf(elsewhere).all()
+
+
+def test_of_two_ceilings_the_lower_holds(market):
+    """In either order."""
+    law, told = market.data.law, market.bulletin
+    mild, deep = Undercutting(depth_share=0.2), Undercutting(depth_share=0.5)
+    alone = deep.amend(law, told).state_ask_ceiling_usd_per_kg
+    for first, second in ((mild, deep), (deep, mild)):
+        both = second.amend(first.amend(law, told), told)
+        np.testing.assert_array_equal(both.state_ask_ceiling_usd_per_kg, alone)
+
+
+def test_no_state_producer_asks_more_than_the_ceiling():
+    """Every ask of a Chinese state plant for the good, after it has come into force."""
+    market = RareEarthMarket(
+        Scenario(years=2), [Undercutting(start_year=2025.0, depth_share=0.6)]
+    )
+    for _ in range(13):
+        market.step()
+    c, plants = market.catalogue, market.processors
+    good = c.good(GOOD)
+    part = market.book.ask_part["processor"]
+    asks = market.book.asks
+    bound = (
+        (asks.good[part] == good)
+        & (asks.place[part] == c.china)
+        & plants.life.state_owned[plants.ask_row]
+    )
+    ceiling = market.regime.state_ask_ceiling_usd_per_kg[good, c.china]
+    assert bound.any()
+    assert asks.limit_usd_per_kg[part][bound].max() == pytest.approx(ceiling)
+
+
+def test_an_unreachable_entry_trigger_never_sets_it_off(market):
+    """The rules are the very same object."""
+    law, told = market.data.law, market.bulletin
+    calm = told._replace(entry_share=0.29)
+    busy = told._replace(entry_share=0.31)
+    policy = Undercutting(entry_trigger_share=0.3)
+    assert policy.amend(law, calm) is law
+    assert policy.amend(law, busy) is not law
+
+
+def test_more_output_is_ordered_only_without_a_glut(market):
+    """The mining quota grows faster while stocks are low, and not when they are double."""
+    c, law, told = market.catalogue, market.data.law, market.bulletin
+    policy = Undercutting(extra_output_growth_per_year=0.1)
+    lean = told._replace(
+        stock_ratio=np.full_like(told.stock_ratio, 0.5),
+        ore_stock_ratio=np.full_like(told.ore_stock_ratio, 0.5),
+    )
+    glut = told._replace(
+        stock_ratio=np.full_like(told.stock_ratio, 2.0),
+        ore_stock_ratio=np.full_like(told.ore_stock_ratio, 2.0),
+    )
+    assert policy.amend(law, lean).output_growth_per_year[c.china] == pytest.approx(0.1)
+    assert policy.amend(law, glut).output_growth_per_year[c.china] == 0.0
+
+
+def test_the_treasury_of_china_covers_the_losses_of_its_own_producers_only():
+    """Nobody else pays or is paid for undercutting."""
+    records = run([Undercutting(start_year=2025.0, depth_share=0.7)])
+    c = records.catalogue
+    paid = records.balance_usd[:, :, :, REASON["undercutting"]].sum(axis=0)
+    assert paid[KIND["state"], c.china] < 0.0
+    assert paid[KIND["processor"], c.china] > 0.0
+    paid[:, c.china] = 0.0
+    assert (paid == 0.0).all()
+
+
+def test_undercutting_lowers_the_price_in_and_outside_china(short_run):
+    """Of NdPr oxide, over two years, at a depth that binds."""
+    records = run([Undercutting(start_year=2025.0, depth_share=0.7)])
+    c = records.catalogue
+    good = c.good(GOOD)
+    for place in ("CHN", "JPN"):
+        low, free = (
+            r.price_usd_per_kg[12:, good, c.place(place), 0].mean() for r in (records, short_run)
+        )
+        assert low < free
