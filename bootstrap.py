@@ -1,7 +1,7 @@
 """Set everything up on a machine with Python 3.12 and pip, then do one of the two main jobs.
 
-    python3 bootstrap.py run     the comparison of policies (all options of ``rare-market run``
-    work) python3 bootstrap.py test    the whole test suite
+    python3 bootstrap.py run     the comparison of policies (takes all options of rare-market run)
+    python3 bootstrap.py test    the whole test suite
 
 A virtual environment ``.venv`` is made beside this file on first use, with pinned versions whose
 hashes are checked. Standard library only.

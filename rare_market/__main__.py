@@ -38,7 +38,7 @@ def cli() -> None:
     "policies",
     multiple=True,
     metavar="NAME[:field=value,…]",
-    help="An instrument to try; repeat for a package. Without it the five standard answers run.",
+    help="An instrument to try; repeat for a package. Without it four standard answers run.",
 )
 @click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rare_market.clearing import Clearing
@@ -54,7 +56,7 @@ class PriceBoard:
             [self.netback_usd_per_kg, self.price_usd_per_kg.reshape(goods, -1)], axis=1
         )
 
-    def published(self) -> dict[str, np.ndarray]:
+    def published(self) -> dict[str, Any]:
         """Prices, trend and long means, by the names they have in the bulletin."""
         return {
             "price_usd_per_kg": self.price_usd_per_kg,

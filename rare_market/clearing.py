@@ -71,10 +71,12 @@ piece move, past whole orders if need be, until its excess demand is gone. Order
 sorted. A quota's rent is found by clearing its goods at trial rents: use falls with the rent.
 """
 
+# The kernels carry no annotations: numba infers their types, and would ignore them.
+# mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
@@ -130,7 +132,9 @@ _NODE = _record(
     *("step_price", "step_lots", "step_used", "side", "reach", "extra"),
     *("reached", "delivered", "unserved", "balance", "code"),
 )
-_ARC = _record(*("tail", "head", "ticks", "cost", "lots", "state", "flow", "open", "carries", "gain"))
+_ARC = _record(
+    *("tail", "head", "ticks", "cost", "lots", "state", "flow", "open", "carries", "gain")
+)
 _USED = _record("tail", "head", "flow", "has_room")
 
 _NO_PLACE = np.zeros(0, dtype=np.int64)
@@ -160,12 +164,10 @@ _PROBLEMS = {
     _TOO_MUCH: "ask_quantity_t and bid_quantity_t of one good must sum to less than 4e9 t.",
 }
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-
-def compiled(kernel: Kernel) -> Kernel:
+def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     """Compile a kernel; no fastmath and no threads, so that results are the same everywhere."""
-    return njit(cache=True)(kernel)  # type: ignore[no-any-return]
+    return cast(Kernel, njit(cache=True)(kernel))
 
 
 class BookLayout(NamedTuple):
@@ -393,7 +395,7 @@ def clear(
     ask_fill_t, bid_fill_t = np.zeros(asks), np.zeros(bids)
     flow_t, lane_rent = np.zeros(lanes), np.zeros(lanes)
     quoted = np.empty((3, goods, nodes))
-    marginal = np.full((2, goods, nodes), -1)
+    marginal = np.empty((2, goods, nodes), dtype=np.int64)
     status = np.empty((goods, demands), dtype=np.int8)
     certificate = np.empty((3, goods))
     fallback = np.zeros(goods, dtype=np.bool_)
@@ -608,7 +610,6 @@ def _clear_goods(
                             bid_fill_t[slot_order[s]] = 0.0
                     flow_t[g] = 0.0
                     lane_rent[g] = 0.0
-                    marginal[:, g] = -1
                 _quote(
                     g, places, unit, carried, arcs, ticks, charged, arc, carrying, lower, upper,
                     middle, lane_rent, quoted, certificate,
@@ -787,11 +788,11 @@ def _start(
     for a in range(arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = _EMPTY
-        if arc[a].ticks < useful and abs(node[tail].p) < _DEAD and abs(node[head].p) < _DEAD:
-            if node[head].p - node[tail].p > arc[a].cost:
-                arc[a].state = _FULL
-                node[tail].step_used += arc[a].lots
-                node[head].step_used -= arc[a].lots
+        live = abs(node[tail].p) < _DEAD and abs(node[head].p) < _DEAD
+        if live and arc[a].ticks < useful and node[head].p - node[tail].p > arc[a].cost:
+            arc[a].state = _FULL
+            node[tail].step_used += arc[a].lots
+            node[head].step_used -= arc[a].lots
     for v in range(nodes):
         if node[v].parent >= 0:
             node[v].extra, node[v].step_used = node[v].step_used, 0
@@ -1074,16 +1075,16 @@ def _trade_by_paths(places, arcs, useful, shift, price, lots, cost, node, arc, u
             for o in range(places):
                 for d in range(demands):
                     v, c = places + d, cost[o, d]
-                    if c < _INF and flow[o, d] < room[o, d] and node[o].reach < _INF:
-                        if node[o].reach + c < node[v].reach:
-                            node[v].reach, node[v].parent, changed = node[o].reach + c, o, True
+                    forward = c < _INF and flow[o, d] < room[o, d] and node[o].reach < _INF
+                    if forward and node[o].reach + c < node[v].reach:
+                        node[v].reach, node[v].parent, changed = node[o].reach + c, o, True
                     if flow[o, d] > 0 and node[v].reach - c < node[o].reach:
                         node[o].reach, node[o].parent, changed = node[v].reach - c, v, True
         gain, end = np.int64(0), -1
         for v in range(places, nodes):
-            if node[v].step_lots > 0 and node[v].reach < _INF:
-                if (node[v].step_price << shift) - node[v].reach > gain:
-                    gain, end = (node[v].step_price << shift) - node[v].reach, v
+            best = (node[v].step_price << shift) - node[v].reach
+            if node[v].step_lots > 0 and node[v].reach < _INF and best > gain:
+                gain, end = best, v
         if end < 0:
             break
         amount, v = node[end].step_lots - node[end].step_used, end
@@ -1326,6 +1327,7 @@ def _publish(
     excess = np.int64(0)
     for v in range(nodes):
         excess = max(excess, abs(node[v].balance))
+        marginal[0, g, v], marginal[1, g, v] = -1, -1
         if node[v].code >= 0:
             marginal[node[v].code & 1, g, v] = node[v].code >> 1
     if dual != primal:
@@ -1347,7 +1349,8 @@ def _fill(begin, end, sign, weight, price, lots, order, node, middle, fill_t):
     """
     primal, dual, worst = np.int64(0), np.int64(0), 0.0
     for v in range(begin, end):
-        size, step = node[v].step_lots, node[v].step_price
+        size = node[v].step_lots
+        step = node[v].step_price if size > 0 else _NO_STEP
         taken = node[v].step_used if sign > 0 else size - node[v].step_used
         # filled in full: asks at most at `bar`, bids at least; that is, signed, at most `bar`
         bar = node[v].low if sign > 0 else -node[v].high
@@ -1400,7 +1403,7 @@ def _enforce(
     destination = np.ascontiguousarray(quotas.quota_destination, dtype=np.int64)
     quota_t = np.asarray(quotas.quota_t, dtype=np.float64)
     count = len(quota_t)
-    if covers.shape != (count, layout.goods) or origin.shape != destination.shape != (count,):
+    if covers.shape != (count, layout.goods) or not origin.shape == destination.shape == (count,):
         raise ValueError("quotas must have one row per quota and one column per good.")
     if not (quota_t >= 0).all():
         raise ValueError("quota_t must be a number not below 0.")
@@ -1418,17 +1421,15 @@ def _enforce(
         ) -> np.ndarray:
             use = np.zeros(len(rents) + 1)
             row = np.array([rents], dtype=np.int64)
-            _clear_goods(
-                which, *market, *rule, row, np.zeros(0), row[0], PIVOT_LIMIT, *out, use
-            )
+            trial: Any = (*market, *rule, row, np.zeros(0), row[0], PIVOT_LIMIT, *out, use)
+            _clear_goods(which, *trial)
             return use
 
         search = _search_one if len(group) == 1 else _search_several
         rents, weights, rent = search(solve, lots[group], _top_rent(market))
-        _clear_goods(
-            *(which, *market, *rule, np.array(rents, dtype=np.int64), np.array(weights)),
-            *(np.array(rent, dtype=np.int64), PIVOT_LIMIT, *out, np.zeros(len(group) + 1)),
-        )
+        mix = (np.array(rents, dtype=np.int64), np.array(weights), np.array(rent, dtype=np.int64))
+        final: Any = (*market, *rule, *mix, PIVOT_LIMIT, *out, _UNUSED)
+        _clear_goods(which, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(_RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg
 

@@ -17,7 +17,7 @@ from rare_market.board import PriceBoard
 from rare_market.book import Book
 from rare_market.clearing import Quotas, clear
 from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
-from rare_market.ledger import Ledger, trade_cost_usd_per_kg
+from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy
 from rare_market.records import Bulletin, Records, provenance_of
 from rare_market.scenario import Scenario
@@ -248,6 +248,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records, month, t = self.records, self.delivered, self.period
         records.write_market(t, self.board, self.clearing, self.book, self.paid_usd, month.trades)
         records.balance_usd[t] = self.ledger.balance_usd
+        self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         legs, goods = self.processors.product, len(self.catalogue.goods)
         records.secured_t[t] = np.bincount(
             legs.good, self.floor_t + month.offtake_t, minlength=goods

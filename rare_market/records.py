@@ -98,8 +98,8 @@ class Records:
         ``[period, good, place, buyer class]``; their ratio is the transaction price.
     flow_t
         ``[period, good, origin, destination]`` on the market.
-    contract_t, contract_usd
-        ``[period, channel, good, origin, destination]`` under tied supply and offtakes.
+    contract_trades
+        deliveries outside the market: (period, channel, good, origin, destination, tonnes, USD/kg).
     capacity_t, operating_t, building_t, output_t
         ``[period, facility stage, place]`` tonnes per month.
     balance_usd
@@ -152,7 +152,7 @@ class Records:
         self.status = np.zeros(node, dtype=np.int8)
         self.bought_t, self.paid_usd = np.zeros(node), np.zeros(node)
         self.flow_t = np.zeros(lane)
-        self.contract_t: list[tuple[int, int, int, int, int, float, float]] = []
+        self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
         self.capacity_t, self.operating_t = np.zeros(alive), np.zeros(alive)
         self.building_t, self.output_t = np.zeros(alive), np.zeros(alive)
         self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
@@ -202,7 +202,7 @@ class Records:
         self.bought_t[t] = book.bids_by_market(clearing.bid_fill_t)
         self.paid_usd[t] = book.bids_by_market(paid_usd)
         self.flow_t[t] = clearing.flow_t.reshape(goods, places, places, classes).sum(axis=3)
-        self.contract_t.extend((t, *trade) for trade in contract_trades)
+        self.contract_trades.extend((t, *trade) for trade in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t
         self.slackness_usd[t] = clearing.slackness_violation_usd
@@ -239,7 +239,7 @@ class Records:
         import pandas as pd
 
         columns = {
-            key: pd.Categorical.from_codes(values.codes.tolist(), list(values.names))
+            key: pd.Categorical.from_codes(values.codes.tolist(), pd.Index(values.names))
             if isinstance(values, Label)
             else values
             for key, values in self._columns(name).items()
@@ -314,7 +314,7 @@ class Records:
         flow = self.flow_t[period, good, origin, destination]
         # a market trade is priced at what its seller keeps
         netback = self.netback_usd_per_kg[period, good, origin]
-        rows = np.array(self.contract_t).reshape(-1, 7)
+        rows = np.array(self.contract_trades).reshape(-1, 7)
         codes = rows[:, :5].astype(np.int64)
 
         def joined(market: np.ndarray, contract: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ class Scenario:
         0.0,
         0.05,
         "insurance, handling and finance on the traded value",
-        "freight_recalled",
+        "assumed",
     )
     bound_premium_usd_per_kg: float = parameter(
         20.0,
@@ -77,7 +77,7 @@ class Scenario:
         0.0,
         60.0,
         "first premium of magnets for buyers bound to other origins",
-        "reuters_2025_07",
+        "reuters_misc",
     )
 
     # stocks and production
@@ -97,7 +97,7 @@ class Scenario:
         0.0,
         1.0,
         "part of a bad margin that a state producer ignores",
-        "mechanisms_8",
+        "miit_quota_2024",
     )
     mine_cost_spread_share: float = parameter(
         0.25, "share", 0.01, 0.9, "half width of marginal cost within a mine around its mean"
@@ -130,7 +130,12 @@ class Scenario:
         0.25, "1/year", 0.0, 2.0, "growth of a practised plant per unit of margin above its charge"
     )
     ramp_months: float = parameter(
-        48.0, "months", 1.0, 120.0, "ramp of a new plant to nameplate, slow starters", "facts_4"
+        48.0,
+        "months",
+        1.0,
+        120.0,
+        "ramp of a new plant to nameplate, slow starters",
+        "project_press_compilation",
     )
     fast_ramp_months: float = parameter(
         15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
@@ -141,7 +146,7 @@ class Scenario:
         0.0,
         5.0,
         "capacity growth of informal mines per unit of excess margin",
-        "elasticities",
+        "elasticity_priors",
     )
 
     informal_normal_margin_share: float = parameter(
@@ -150,7 +155,7 @@ class Scenario:
         0.0,
         2.0,
         "margin on cash cost at which informal mining neither grows nor shrinks",
-        "reuters_2025_03",
+        "reuters_misc",
     )
 
     # investment
@@ -158,7 +163,7 @@ class Scenario:
         24.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
     )
     hurdle_rate_per_year: float = parameter(
-        0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "facts_benchmark_2024"
+        0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "benchmark_2024"
     )
     secured_rate_per_year: float = parameter(
         0.08,
@@ -166,19 +171,19 @@ class Scenario:
         0.0,
         0.5,
         "return asked of a project with contracted revenue",
-        "project_studies",
+        "arafura_nolans_2022",
     )
     state_rate_per_year: float = parameter(
         0.05, "1/year", 0.0, 0.5, "return asked by a Chinese state group"
     )
     project_life_years: float = parameter(
-        20.0, "years", 1.0, 60.0, "years over which capital is recovered", "project_studies"
+        20.0, "years", 1.0, 60.0, "years over which capital is recovered", "arafura_nolans_2022"
     )
     capex_overrun_mean_share: float = parameter(
-        0.3, "share", 0.0, 2.0, "mean overrun of a budget", "facts_4"
+        0.3, "share", 0.0, 2.0, "mean overrun of a budget", "project_press_compilation"
     )
     capex_overrun_sd_share: float = parameter(
-        0.3, "share", 0.0, 2.0, "spread of overruns", "facts_4"
+        0.3, "share", 0.0, 2.0, "spread of overruns", "project_press_compilation"
     )
     delay_mean_months: float = parameter(
         9.0, "months", 0.0, 120.0, "mean delay of a project beyond its stated lead time"
@@ -191,7 +196,7 @@ class Scenario:
         0.0,
         2.0,
         "part of the growth of NdPr use in China that the quota follows",
-        "mechanisms_8",
+        "miit_quota_2024",
     )
     quota_price_response: float = parameter(
         0.06,
@@ -199,10 +204,14 @@ class Scenario:
         0.0,
         2.0,
         "extra quota growth when the price is double the band",
-        "mechanisms_8",
+        "miit_quota_2024",
     )
     quota_stock_response: float = parameter(
-        0.3, "share", 0.0, 2.0, "cut in quota growth when separators hold twice their target"
+        0.3,
+        "share",
+        0.0,
+        2.0,
+        "cut in quota growth when ore or oxide stocks are twice their target",
     )
     quota_price_band_usd_per_kg: float = parameter(
         50.0, "USD/kg", 1.0, 500.0, "domestic NdPr oxide price that the state finds normal"
@@ -216,11 +225,18 @@ class Scenario:
         1.0, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
     )
     thrift_elasticity: float = parameter(
-        0.5, "", 0.0, 3.0, "long-run fall of use per unit of product with price", "elasticities"
+        0.5,
+        "",
+        0.0,
+        3.0,
+        "long-run fall of use per unit of product with price",
+        "elasticity_priors",
     )
-    thrift_months: float = parameter(48.0, "months", 1.0, 240.0, "time of redesign", "elasticities")
+    thrift_months: float = parameter(
+        48.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
+    )
     thrift_recovery_share: float = parameter(
-        0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "mechanisms_5"
+        0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "assumed"
     )
     scrap_growth_per_year: float = parameter(
         0.05, "1/year", -0.1, 0.3, "growth of end-of-life magnet collection"

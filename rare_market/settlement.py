@@ -142,7 +142,7 @@ def _deliver_offtakes(
         lane = (legs.good, legs.place, buyer)
         reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
         under = terms.goods[legs.good] & terms.places[legs.place] & reachable
-        available = np.where(under, np.minimum(m.product_stock_t, m.made_t), 0.0)
+        available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
         tonnes = deliveries_t(available, terms.volume_t)
         price = offtake_price_usd_per_kg(market, terms)
         paid = usd(tonnes, price)

@@ -242,13 +242,12 @@ def build_world(data: Data, scenario: Scenario) -> World:
     shocks = draw_shocks(scenario, t.sectors["sector"], names, buyers["name"])
     mines = int(mine.sum()) + len(collectors["facility"])
     start = start_prices(data, scenario)
-    cover = _covers(data)
 
     mine_rows = {key: np.concatenate([rows[key][mine], collectors[key]]) for key in collectors}
     plant_rows = {key: rows[key][~mine] for key in collectors}
     plant_names = plant_rows["facility"].tolist()
-    producers = _producers(data, scenario, shocks, mine_rows, plant_names, cover)
-    processors = _processors(data, scenario, shocks, plant_rows, mines, cover)
+    producers = _producers(data, scenario, shocks, mine_rows, plant_names)
+    processors = _processors(data, scenario, shocks, plant_rows, mines)
     collector = np.arange(mines) >= int(mine.sum())
     return World(
         producers=producers,
@@ -296,19 +295,37 @@ def _collector_rows(data: Data) -> dict[str, np.ndarray]:
     }
 
 
-def _covers(data: Data) -> dict[tuple[str, str], np.ndarray]:
-    """Months of cover by (holder, item) and place, the most specific row winning."""
+def _cover_months(
+    data: Data, holder: str, kind: str, place: np.ndarray, good: np.ndarray
+) -> np.ndarray:
+    """Months of cover of each holding; a row for the place, and one for the good, go first.
+
+    Parameters
+    ----------
+    holder
+        as in the table ``stocks``.
+    kind
+        ``feed`` or ``product``.
+    place, good
+        ``[holding]`` codes.
+    """
     c, rows = data.catalogue, data.tables.stocks
-    cover: dict[tuple[str, str], np.ndarray] = {}
-    specific = np.argsort(rows["place"] != "any", kind="stable")
-    for i in specific:
-        item = str(rows["item"][i])
-        key = (str(rows["holder"][i]), item if item in ("feed", "any") else "product")
-        months = cover.setdefault(key, np.zeros(len(c.places)))
-        place = str(rows["place"][i])
-        where = slice(None) if place == "any" else c.place(place)
-        months[where] = rows["cover_months"][i]
-    return cover
+    months = np.zeros(len(place))
+    general = [kind, "any"]
+    order = sorted(
+        range(rows.rows), key=lambda i: (rows["item"][i] not in general, rows["place"][i] != "any")
+    )
+    for i in order:
+        item, where = str(rows["item"][i]), str(rows["place"][i])
+        if rows["holder"][i] != holder or (item not in general and item not in c.goods):
+            continue
+        applies = np.ones(len(place), dtype=bool)
+        if where != "any":
+            applies &= place == c.place(where)
+        if item in c.goods:
+            applies &= good == c.good(item)
+        months[applies] = rows["cover_months"][i]
+    return months
 
 
 def _life(
@@ -326,7 +343,6 @@ def _producers(
     shocks: Shocks,
     rows: dict[str, np.ndarray],
     plant_names: list[str],
-    cover: dict[tuple[str, str], np.ndarray],
 ) -> Producers:
     c = data.catalogue
     place, good = codes(c.places, rows["place"]), codes(c.goods, rows["process_or_good"])
@@ -353,7 +369,7 @@ def _producers(
         good=good,
         cost_usd_per_kg=cost,
         output_t=output_t,
-        cover_months=cover[("mine", "product")][place],
+        cover_months=_cover_months(data, "mine", "product", place, good),
         plant=np.array([plant_names.index(f) if f else NO_PLANT for f in rows["feeds"].tolist()]),
         quota_bound=(rows["ownership"] == "state")
         & (place == c.china)
@@ -371,16 +387,22 @@ def _processors(
     shocks: Shocks,
     rows: dict[str, np.ndarray],
     first: int,
-    cover: dict[tuple[str, str], np.ndarray],
 ) -> Processors:
     c, recipes = data.catalogue, data.recipes
     process, place = codes(recipes.names, rows["process_or_good"]), codes(c.places, rows["place"])
     stage = recipes.stage[process]
-    holder = [FACILITY_STAGES[s] for s in stage]
-    n = len(place)
+    n, goods = len(place), len(c.goods)
 
-    def months(item: str) -> np.ndarray:
-        return np.array([cover[(h, item)][p] for h, p in zip(holder, place, strict=True)])
+    def months(kind: str) -> np.ndarray:
+        """Cover of every plant and good, ``[plant, good]``."""
+        cover = np.zeros((n, goods))
+        for code in np.unique(stage):
+            rows = stage == code
+            where = np.repeat(place[rows], goods)
+            what = np.tile(np.arange(goods), int(rows.sum()))
+            held = _cover_months(data, FACILITY_STAGES[code], kind, where, what)
+            cover[rows] = held.reshape(-1, goods)
+        return cover
 
     joint = stage == FACILITY_STAGES.index("separation")
     return Processors(

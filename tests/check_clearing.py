@@ -155,11 +155,13 @@ def optimality_faults(market: Market, result: Clearing, tolerance: float = 1e-9)
             gain = netback[market.ask_good, market.ask_place] - market.ask_limit_usd_per_kg
             unfilled = market.ask_quantity_t - result.ask_fill_t
             demand(~((gain > tolerance) & (unfilled > edge)), f"{name}: ask left that gains")
-            demand(~((gain < -tolerance) & (result.ask_fill_t > 0)), f"{name}: ask filled at a loss")
+            lost = (gain < -tolerance) & (result.ask_fill_t > 0)
+            demand(~lost, f"{name}: ask filled at a loss")
             gain = market.bid_limit_usd_per_kg - price[market.bid_good, market.bid_node]
             unfilled = market.bid_quantity_t - result.bid_fill_t
             demand(~((gain > tolerance) & (unfilled > edge)), f"{name}: bid left that gains")
-            demand(~((gain < -tolerance) & (result.bid_fill_t > 0)), f"{name}: bid filled at a loss")
+            lost = (gain < -tolerance) & (result.bid_fill_t > 0)
+            demand(~lost, f"{name}: bid filled at a loss")
             gain = price[:, None, :] - netback[:, :, None] - cost
             room = (market.lane_limit_t - result.flow_t > edge) & np.isfinite(cost)
             demand(~((gain > tolerance) & room), f"{name}: arbitrage left")

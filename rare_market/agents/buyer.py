@@ -17,6 +17,7 @@ from rare_market.scenario import Scenario
 URGENT_SHARE, NORMAL_SHARE = 0.7, 0.2
 NORMAL_FACTOR, PATIENT_FACTOR = 1.08, 1.02
 BID_STEPS = 3
+SMALLEST_PRICE_USD_PER_KG = 1e-3  # below it use responds no further
 
 
 class Buyer(Trader):
@@ -30,7 +31,8 @@ def use_t(
     elasticity: np.ndarray,
 ) -> np.ndarray:
     r"""Use in a month: :math:`u = \bar u\,(P/P_0)^{\varepsilon}`, elasticity not positive."""
-    return normal_t * (price_usd_per_kg / first_price_usd_per_kg) ** elasticity
+    price = np.maximum(price_usd_per_kg, SMALLEST_PRICE_USD_PER_KG)
+    return normal_t * (price / first_price_usd_per_kg) ** elasticity
 
 
 def thrifted_share(
@@ -49,7 +51,8 @@ def thrifted_share(
     at the recovery share of that speed (Japan after 2011: magnets per car -40 % in two years,
     little rebound).
     """
-    aim = (np.maximum(price_usd_per_kg, 1e-6) / first_price_usd_per_kg) ** -elasticity
+    price = np.maximum(price_usd_per_kg, SMALLEST_PRICE_USD_PER_KG)
+    aim = (price / first_price_usd_per_kg) ** -elasticity
     gap = np.minimum(aim, 1.0) - intensity_share
     return intensity_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
 

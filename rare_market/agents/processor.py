@@ -93,7 +93,7 @@ class Processors:
     activity_t
         ``[plant]`` activity of the month before the run.
     feed_cover_months, product_cover_months
-        ``[plant]`` months of use, or sales, held in stock.
+        ``[plant, good]`` months of use, or sales, held in stock.
     extrapolation_share
         ``[plant]`` part of the trend each expects to go on.
     life
@@ -136,8 +136,8 @@ class Processors:
         self.conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
         self.activity_t = activity_t.copy()
         self.wanted_activity_t = activity_t.copy()
-        self.feed_cover_months = feed_cover_months[self.feed.row]
-        self.product_cover_months = product_cover_months[self.product.row]
+        self.feed_cover_months = feed_cover_months[self.feed.row, self.feed.good]
+        self.product_cover_months = product_cover_months[self.product.row, self.product.good]
         self.extrapolation_share = extrapolation_share
         use_t = self.feed.coefficient * activity_t[self.feed.row]
         self.feed_stock_t = use_t * self.feed_cover_months
@@ -148,6 +148,7 @@ class Processors:
         self.sold_t = self.sales_t.copy()
         self.made_t = self.sales_t.copy()
         self.rejected_t = np.zeros_like(self.sales_t)
+        self.shortfall_usd_per_kg = np.zeros(self.rows)  # of last month's margin below full cost
         self.life = life
         self.cash_usd = np.zeros(self.rows)
         self._scenario = scenario

@@ -62,7 +62,8 @@ def ask_curve(
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Rising ask steps of sellers from what they hold.
 
-    .. math:: a(q) = \max\{c,\; E\,[1 + \gamma_f (q/\hat s - 1) + \gamma_s (1 - S/S^*)]\}
+    .. math:: a(q) = \max\{c,\; E\,\operatorname{clip}[1 + \gamma_f (q/\hat s - 1)
+              + \gamma_s (1 - \min(S/S^*, 3)),\ 0.6,\ 1.6]\}
 
     where :math:`\hat s` are expected monthly sales, :math:`S` and :math:`S^*` stock and its target,
     :math:`c` the avoidable cost. A month of normal sales at target stock clears at the expected
@@ -101,10 +102,10 @@ def storage_target_t(
 ) -> np.ndarray:
     r"""Stock a seller likes to hold: more while the price is below what it is in the long run.
 
-    .. math:: S^* = \bar S\,(\bar P / P)^{\eta}, \qquad \tfrac12 \bar S \le S^* \le 2 \bar S
+    .. math:: S^* = \bar S\,\operatorname{clip}(\bar P / P,\ \tfrac14,\ 4)^{\eta}
 
     The storage motive that keeps a glut from driving a price to nothing at once (Wright and
-    Williams).
+    Williams 1982).
     """
     ratio = long_price_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6)
     return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response

@@ -32,9 +32,11 @@ class ExportQuota(Policy):
     summary: ClassVar[str] = "one tonnage limit on exports of a set of goods"
 
     state: str = parameter("CHN", "", None, None, "the place that limits its exports", "choice")
-    goods: str = parameter("oxide+metal", "", None, None, "goods or stages counted", "china_quotas")
+    goods: str = parameter(
+        "oxide+metal", "", None, None, "goods or stages counted", "china_export_quotas"
+    )
     quota_t_per_year: float = parameter(
-        30000.0, "t/year", 0.0, 1e7, "tonnes let out in a year", "china_quotas"
+        30000.0, "t/year", 0.0, 1e7, "tonnes let out in a year", "china_export_quotas"
     )
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
