@@ -81,8 +81,7 @@ def as_text(comparison: Comparison) -> str:
             value = table[line.measure, world]
             known = value["median"] == value["median"]  # a measure without a meaning is NaN
             median, low, high = (
-                f"{value[key] * line.scale + 0.0:,.{line.digits}f}"
-                for key in ("median", "low", "high")
+                _number(value[key] * line.scale, line.digits) for key in ("median", "low", "high")
             )
             cells.append(median if known else "–")
             spread.append(f"{low} – {high}" if known and comparison.replications > 1 else "")
@@ -96,6 +95,11 @@ def as_text(comparison: Comparison) -> str:
         f"{span}, real USD of 2024, undiscounted; median, 10-90 % below"
     )
     return f"{head}\n\n{frame.to_string()}"
+
+
+def _number(value: float, digits: int) -> str:
+    """Value with thousands separated; what rounds to zero has no sign."""
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

@@ -87,6 +87,9 @@ def quiet_solver() -> highspy.Highs:
 def clear_highs(market, solver: highspy.Highs | None = None) -> HighsClearing:
     """Solve the joint programme of a `tests.strategies.Market`."""
     lp, quota_row = programme(market)
+    if lp.num_col_ == 0:  # HiGHS has no optimum of nothing
+        none = np.zeros((market.goods, quota_row // market.goods))
+        return HighsClearing(0.0, np.zeros(len(market.quotas.quota_t)), none)
     solver = solver or quiet_solver()
     solver.passModel(lp)
     solver.run()

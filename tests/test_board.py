@@ -1,0 +1,51 @@
+"""The price board carries what a market did not renew, and remembers trends."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from rare_market.board import PriceBoard
+
+
+def board(price=10.0, trend_months=1.0, expectation_months=2.0):
+    start = np.full((1, 1, 1), price)
+    return PriceBoard(start, start[:, :, 0].copy(), trend_months, expectation_months)
+
+
+def outcome(price, netback):
+    return SimpleNamespace(
+        price_usd_per_kg=np.array([[price]]), netback_usd_per_kg=np.array([[netback]])
+    )
+
+
+def test_a_market_without_a_price_carries_its_last_a_month_older():
+    b = board()
+    b.learn(outcome(12.0, 11.0))
+    b.learn(outcome(np.nan, np.nan))
+    b.learn(outcome(np.nan, np.nan))
+    assert b.price_usd_per_kg.item() == 12.0
+    assert b.netback_usd_per_kg.item() == 11.0
+    assert b.age_months.item() == 2
+
+
+def test_the_trend_is_log_growth_and_the_long_price_a_slow_mean():
+    b = board()
+    b.learn(outcome(20.0, 11.0))
+    assert np.isclose(b.trend_per_month.item(), np.log(1.1))
+    assert b.long_price_usd_per_kg.item() == 15.0
+
+
+def test_a_collapse_counts_as_a_bounded_trend():
+    b = board()
+    b.learn(outcome(1.0, 0.0))
+    b.learn(outcome(1.0, 5.0))
+    assert abs(b.trend_per_month.item()) <= 0.5
+
+
+def test_no_price_is_published_below_zero():
+    b = board()
+    b.learn(outcome(-3.0, -4.0))
+    assert b.price_usd_per_kg.item() == 0.0
+    assert b.netback_usd_per_kg.item() == 0.0

@@ -1,0 +1,268 @@
+"""Laws of the clearing on generated markets."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rare_market.clearing import Quotas, no_quotas
+from tests.check_clearing import (
+    optimality_faults,
+    permuted,
+    quota_use,
+    reference_faults,
+    same_bits,
+    welfare,
+)
+from tests.reference.highs import clear_highs
+from tests.strategies import markets
+
+few = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+numbers = st.integers(0, 2**32 - 1)
+
+
+def prices(result):
+    low = np.concatenate([result.netback_low_usd_per_kg, result.price_low_usd_per_kg], axis=1)
+    high = np.concatenate([result.netback_high_usd_per_kg, result.price_high_usd_per_kg], axis=1)
+    return low, high
+
+
+def money(market, result):
+    """What buyers pay, what sellers get, and what trade costs, at the published prices."""
+    price = np.nan_to_num(result.price_usd_per_kg[market.bid_good, market.bid_node])
+    netback = np.nan_to_num(result.netback_usd_per_kg[market.ask_good, market.ask_place])
+    cost = np.where(result.flow_t > 0, market.lane_cost_usd_per_kg, 0.0)
+    return (
+        float(price @ result.bid_fill_t),
+        float(netback @ result.ask_fill_t),
+        float((cost * result.flow_t).sum()),
+    )
+
+
+@few
+@given(markets())
+def test_the_result_is_optimal_and_equals_highs_and_the_reference(market):
+    result = market.clear()
+    assert optimality_faults(market, result) == []
+    assert reference_faults(market, result) == []
+    assert welfare(market, result) == pytest.approx(clear_highs(market).welfare, abs=1e-9)
+    assert not result.gap_relative.any()
+    assert not result.excess_demand_t.any()
+    assert not result.slackness_violation_usd.any()
+
+
+@few
+@given(markets(max_goods=3, quotas=True))
+def test_quotas_over_goods_equal_the_joint_programme(market):
+    result = market.clear()
+    assert optimality_faults(market, result) == []
+    assert welfare(market, result) == pytest.approx(clear_highs(market).welfare, abs=1e-7)
+
+
+@few
+@given(markets(max_goods=3, quotas=True), st.floats(1.001, 3.0))
+def test_a_slack_quota_changes_nothing(market, factor):
+    free = market._replace(quotas=no_quotas(market.goods)).clear()
+    slack = quota_use(market, free.flow_t) * factor + 0.5
+    result = market._replace(quotas=market.quotas._replace(quota_t=slack)).clear()
+    assert not result.quota_rent_usd_per_kg.any()
+    assert same_bits(free, result, skip=("quota_rent_usd_per_kg",)) == []
+
+
+@few
+@given(markets(), numbers)
+def test_hints_and_the_order_of_orders_change_no_bit(market, seed):
+    rng = np.random.default_rng(seed)
+    result = market.clear()
+    shape = result.node_price_usd_per_kg.shape
+    hint = rng.choice([np.nan, np.inf, -1e300, 0.0, 3.0, 1e9], shape)
+    assert same_bits(result, market.clear(hint)) == []
+    assert same_bits(result, market.clear(result.node_price_usd_per_kg)) == []
+    ask, bid = rng.permutation(len(market.ask_good)), rng.permutation(len(market.bid_good))
+    assert same_bits(result, permuted(market, ask, bid).clear(), ask, bid) == []
+
+
+@few
+@given(markets(max_goods=1), numbers)
+def test_more_supply_lowers_and_more_demand_raises_every_price(market, seed):
+    rng = np.random.default_rng(seed)
+    low, high = prices(market.clear())
+    value = welfare(market, market.clear())
+    more = market._replace(
+        ask_good=np.append(market.ask_good, 0),
+        ask_place=np.append(market.ask_place, rng.integers(market.places)),
+        ask_quantity_t=np.append(market.ask_quantity_t, rng.integers(1, 8) / 4),
+        ask_limit_usd_per_kg=np.append(market.ask_limit_usd_per_kg, rng.integers(-8, 40) / 2),
+    )
+    new_low, new_high = prices(more.clear())
+    assert (new_low <= low).all()
+    assert (new_high <= high).all()
+    assert welfare(more, more.clear()) >= value - 1e-9
+    node = rng.integers(market.places * market.buyer_classes)
+    more = market._replace(
+        bid_good=np.append(market.bid_good, 0),
+        bid_node=np.append(market.bid_node, node),
+        bid_quantity_t=np.append(market.bid_quantity_t, rng.integers(1, 8) / 4),
+        bid_limit_usd_per_kg=np.append(market.bid_limit_usd_per_kg, rng.integers(-8, 40) / 2),
+    )
+    new_low, new_high = prices(more.clear())
+    assert (new_low >= low).all()
+    assert (new_high >= high).all()
+
+
+@few
+@given(markets(), numbers)
+def test_dearer_or_tighter_lanes_lower_welfare(market, seed):
+    rng = np.random.default_rng(seed)
+    value = welfare(market, market.clear())
+    shape = market.lane_cost_usd_per_kg.shape
+    dearer = market._replace(
+        lane_cost_usd_per_kg=market.lane_cost_usd_per_kg + rng.integers(0, 4, shape) / 2
+    )
+    assert welfare(dearer, dearer.clear()) <= value + 1e-9
+    tighter = market._replace(
+        lane_limit_t=np.minimum(market.lane_limit_t, rng.integers(0, 12, shape) / 4)
+    )
+    assert welfare(tighter, tighter.clear()) <= value + 1e-9
+
+
+@few
+@given(markets())
+def test_an_order_outside_its_interval_changes_nothing(market):
+    result = market.clear()
+    low, _ = prices(result)
+    idle = low[:, : market.places]
+    good, place = 0, 0
+    if not np.isfinite(idle[good, place]):
+        return
+    _, high = prices(result)
+    if not np.isfinite(high[good, place]):
+        return
+    more = market._replace(
+        ask_good=np.append(market.ask_good, good),
+        ask_place=np.append(market.ask_place, place),
+        ask_quantity_t=np.append(market.ask_quantity_t, 2.0),
+        ask_limit_usd_per_kg=np.append(market.ask_limit_usd_per_kg, high[good, place] + 1.0),
+    ).clear()
+    for new, old in zip(prices(more), prices(result), strict=True):
+        assert np.array_equal(new, old)
+    assert np.array_equal(more.flow_t, result.flow_t)
+    assert more.ask_fill_t[-1] == 0
+
+
+@few
+@given(markets())
+def test_prices_and_quantities_scale(market):
+    result = market.clear()
+    dear = market._replace(
+        ask_limit_usd_per_kg=4 * market.ask_limit_usd_per_kg,
+        bid_limit_usd_per_kg=4 * market.bid_limit_usd_per_kg,
+        lane_cost_usd_per_kg=4 * market.lane_cost_usd_per_kg,
+    ).clear()
+    large = market._replace(
+        ask_quantity_t=8 * market.ask_quantity_t,
+        bid_quantity_t=8 * market.bid_quantity_t,
+        lane_limit_t=8 * market.lane_limit_t,
+    ).clear()
+    for new, old in zip(prices(dear), prices(result), strict=True):
+        assert np.array_equal(new, 4 * old)
+    for new, old in zip(prices(large), prices(result), strict=True):
+        assert np.array_equal(new, old)
+    assert large.flow_t == pytest.approx(8 * result.flow_t, abs=1e-9)
+
+
+@few
+@given(markets())
+def test_what_buyers_pay_is_what_sellers_get_plus_costs_and_rents(market):
+    result = market.clear()
+    paid, received, cost = money(market, result)
+    rents = float((result.lane_rent_usd_per_kg * result.flow_t).sum())
+    assert paid == pytest.approx(received + cost + rents, abs=1e-9)
+
+
+@few
+@given(markets())
+def test_splitting_an_order_in_halves_changes_no_price(market):
+    if not len(market.bid_good):
+        return
+    half = market.bid_quantity_t.copy()
+    half[0] /= 2
+    split = market._replace(
+        bid_good=np.append(market.bid_good, market.bid_good[0]),
+        bid_node=np.append(market.bid_node, market.bid_node[0]),
+        bid_quantity_t=np.append(half, half[0]),
+        bid_limit_usd_per_kg=np.append(
+            market.bid_limit_usd_per_kg, market.bid_limit_usd_per_kg[0]
+        ),
+    ).clear()
+    result = market.clear()
+    for new, old in zip(prices(split), prices(result), strict=True):
+        assert np.array_equal(new, old)
+    assert split.bid_fill_t[0] == split.bid_fill_t[-1]
+    assert 2 * split.bid_fill_t[0] == pytest.approx(result.bid_fill_t[0], abs=1e-12)
+
+
+@few
+@given(markets(max_goods=3))
+def test_goods_clear_as_if_alone(market):
+    together = market.clear()
+    for good in range(market.goods):
+        ask, bid = market.ask_good == good, market.bid_good == good
+        alone = market._replace(
+            goods=1,
+            ask_good=np.zeros(ask.sum(), dtype=int),
+            ask_place=market.ask_place[ask],
+            ask_quantity_t=market.ask_quantity_t[ask],
+            ask_limit_usd_per_kg=market.ask_limit_usd_per_kg[ask],
+            bid_good=np.zeros(bid.sum(), dtype=int),
+            bid_node=market.bid_node[bid],
+            bid_quantity_t=market.bid_quantity_t[bid],
+            bid_limit_usd_per_kg=market.bid_limit_usd_per_kg[bid],
+            lane_cost_usd_per_kg=market.lane_cost_usd_per_kg[good : good + 1],
+            lane_limit_t=market.lane_limit_t[good : good + 1],
+            quotas=no_quotas(1),
+        ).clear()
+        assert np.array_equal(alone.flow_t[0], together.flow_t[good])
+        assert np.array_equal(
+            alone.node_price_usd_per_kg[0], together.node_price_usd_per_kg[good], equal_nan=True
+        )
+
+
+@few
+@given(markets(max_goods=1, max_places=3))
+def test_a_lane_rent_is_worth_one_more_tonne_of_room(market):
+    result = market.clear()
+    rented = np.argwhere(result.lane_rent_usd_per_kg > 0)
+    if not len(rented):
+        return
+    lane = tuple(rented[0])
+    step_t = 2.0**-10
+    value = welfare(market, result)
+    changes = []
+    for sign in (1, -1):
+        limit = market.lane_limit_t.copy()
+        limit[lane] += sign * step_t
+        if limit[lane] < 0:
+            return
+        other = market._replace(lane_limit_t=limit)
+        changes.append(sign * (welfare(other, other.clear()) - value) / step_t)
+    assert changes[0] - 1e-6 <= result.lane_rent_usd_per_kg[lane] <= changes[1] + 1e-6
+
+
+@few
+@given(markets(max_goods=3, max_places=3), st.integers(0, 8))
+def test_a_quota_rent_is_worth_one_more_tonne_of_quota(market, quarters):
+    def with_quota(quota_t):
+        rule = Quotas(
+            np.ones((1, market.goods), bool), np.array([0]), np.array([-1]), np.array([quota_t])
+        )
+        limited = market._replace(quotas=rule)
+        return limited, limited.clear()
+
+    quota_t, step_t = quarters / 4 + 0.125, 2.0**-10
+    (_, result), value = with_quota(quota_t), welfare(*with_quota(quota_t))
+    gain = (welfare(*with_quota(quota_t + step_t)) - value) / step_t
+    loss = (value - welfare(*with_quota(quota_t - step_t))) / step_t
+    assert gain - 1e-6 <= result.quota_rent_usd_per_kg[0] <= loss + 1e-6

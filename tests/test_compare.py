@@ -1,0 +1,101 @@
+"""Worlds side by side: the same luck, paired differences, independence from workers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from rare_market.compare import (
+    NO_POLICY_WORLD,
+    NULL_WORLD,
+    World,
+    compare,
+    default_worlds,
+    outcomes,
+    save_records,
+    slug,
+)
+from rare_market.model import simulate
+from rare_market.policies import PriceFloor, Tariff, Undercutting
+from rare_market.scenario import Scenario
+
+SCENARIO = Scenario(years=3)
+WORLDS = (World(NULL_WORLD, ()), World(NO_POLICY_WORLD, (Undercutting(),)))
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(SCENARIO, WORLDS, 3, processes=1)
+
+
+def test_every_world_meets_the_same_luck(comparison):
+    """Until undercutting starts in 2026 the paths of both worlds are equal to the bit."""
+    paths = comparison.series["price_inside_usd_per_kg"]
+    np.testing.assert_array_equal(paths[NULL_WORLD][:, :24], paths[NO_POLICY_WORLD][:, :24])
+    assert not np.array_equal(paths[NULL_WORLD], paths[NO_POLICY_WORLD])
+
+
+def test_the_number_of_workers_does_not_matter(comparison):
+    again = compare(SCENARIO, WORLDS, 3, processes=2)
+    pd.testing.assert_frame_equal(comparison.runs(), again.runs())
+
+
+def test_progress_counts_every_run():
+    counted = []
+    compare(Scenario(years=1), (World(NULL_WORLD, ()),), 7, processes=1, progress=counted.append)
+    assert sum(counted) == 7
+
+
+def test_no_policy_secures_nothing_against_itself(comparison):
+    runs = comparison.runs().set_index("world")
+    assert (runs.loc[NO_POLICY_WORLD, "secured_t"] == 0.0).all()
+    assert runs.loc[NO_POLICY_WORLD, "public_cost_usd_per_kg_secured"].isna().all()
+
+
+def test_the_table_holds_the_median_and_the_outer_tenths(comparison):
+    table = comparison.table().set_index(["world", "measure"])
+    runs = comparison.runs()
+    own = runs[runs["world"] == NULL_WORLD]["ndpr_inside_usd_per_kg"]
+    row = table.loc[(NULL_WORLD, "ndpr_inside_usd_per_kg")]
+    assert row["median"] == own.median()
+    assert row["low"] <= row["median"] <= row["high"]
+
+
+def test_the_standard_worlds_are_six_and_a_package_makes_three():
+    assert [world.name for world in default_worlds()] == [
+        NULL_WORLD,
+        NO_POLICY_WORLD,
+        "offtake",
+        "price floor",
+        "tariff",
+        "floor + offtake",
+    ]
+    package = default_worlds([Tariff(), PriceFloor()])
+    assert [world.name for world in package] == [NULL_WORLD, NO_POLICY_WORLD, "package"]
+    own = Undercutting(depth_share=0.2)
+    assert default_worlds([own])[1].policies == (own,)
+    assert len(default_worlds([own])) == 2
+
+
+def test_saved_records_are_the_frames_with_their_provenance(tmp_path):
+    records = simulate(Scenario(years=1), [Tariff(start_year=2024.5)])
+    save_records(records, tmp_path)
+    prices = pq.read_table(tmp_path / "prices.parquet")
+    assert prices.num_rows == len(records.frame("prices"))
+    stamp = json.loads(prices.schema.metadata[b"rare_market"])
+    assert stamp["policies"][0]["name"] == "tariff"
+    saved = prices.to_pandas()["price_usd_per_kg"].to_numpy()
+    np.testing.assert_array_equal(saved, records.frame("prices")["price_usd_per_kg"].to_numpy())
+
+
+def test_outcomes_are_finite_numbers():
+    values = outcomes(simulate(Scenario(years=3)))
+    assert all(np.isfinite(value) for value in values.values())
+
+
+def test_names_of_worlds_become_plain_file_names():
+    assert slug("floor + offtake") == "floor_offtake"

@@ -1,0 +1,70 @@
+"""Figures: the right size, labeled with units, readable, and the same bytes each time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rare_market import figures
+from rare_market.compare import compare, default_worlds
+from rare_market.scenario import Scenario
+
+SMALLEST_POINTS = 6.5
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(Scenario(years=3), default_worlds(), 2, processes=1)
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_a_figure_has_print_width_readable_text_and_units(name, comparison):
+    figure = figures.FIGURES[name](comparison)
+    assert figure.get_size_inches()[0] == pytest.approx(7.2)
+    figure.canvas.draw()
+    texts = [t for t in figure.findobj(match=lambda a: hasattr(a, "get_fontsize")) if t.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= SMALLEST_POINTS
+    words = " ".join(text.get_text() for text in texts)
+    assert "USD" in words or "kt" in words
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_no_axis_label_leaves_the_figure(name, comparison):
+    figure = figures.FIGURES[name](comparison)
+    figure.canvas.draw()
+    frame = figure.bbox
+    for axes in figure.axes:
+        for label in (axes.title, axes.xaxis.label, axes.yaxis.label, axes._left_title):
+            if axes.get_visible() and label.get_text():
+                box = label.get_window_extent()
+                assert frame.x0 - 1 <= box.x0
+                assert box.x1 <= frame.x1 + 1
+                assert frame.y0 - 1 <= box.y0
+                assert box.y1 <= frame.y1 + 1
+
+
+def test_every_world_has_a_color_of_its_own(comparison):
+    colors = [tuple(np.atleast_1d(c)) for c in figures.world_colors(comparison).values()]
+    assert len(set(colors)) == len(comparison.worlds)
+
+
+def test_the_floor_is_drawn_where_there_is_one(comparison):
+    figure = figures.price_paths(comparison)
+    floors = [axes for axes in figure.axes if any("floor 110" in t.get_text() for t in axes.texts)]
+    titles = [axes.get_title(loc="left") for axes in floors]
+    assert titles == ["price floor", "floor + offtake"]
+    assert all(axes.get_ylim()[1] > 110 for axes in floors)
+
+
+def test_saved_twice_they_are_the_same_bytes_and_carry_provenance(comparison, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first = figures.write_all(comparison, tmp_path / "a")
+    second = figures.write_all(comparison, tmp_path / "b")
+    assert len(first) == 6
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    with Image.open(tmp_path / "a" / "price_paths.png") as image:
+        assert "undercutting" in image.text["rare_market:provenance"]
+        assert image.info["dpi"][0] == pytest.approx(300, abs=1)

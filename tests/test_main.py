@@ -1,0 +1,173 @@
+"""The command line: what it prints, what it writes, and how it refuses bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rare_market.__main__ import EXIT_BAD_INPUT, cli
+
+SHORT = ["--set", "years=3", "--processes", "1"]
+FILES = ("comparison.csv", "comparison.parquet", "runs.csv", "runs.parquet", "provenance.json")
+FIGURES = ("price_paths", "capacity_outside_china", "cost_against_supply")
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(cli, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return call("run", *SHORT, "--replications", "2", "--out", str(folder), "--json"), folder
+
+
+def test_run_writes_table_records_provenance_and_figures(finished):
+    result, folder = finished
+    assert result.exit_code == 0, result.output
+    for name in FILES:
+        assert (folder / name).stat().st_size > 0
+    for name in FIGURES:
+        assert (folder / f"{name}.png").stat().st_size > 10_000
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(folder.glob("records/*/*/prices.parquet"))) == 12
+
+
+def test_json_is_the_only_thing_on_stdout(finished):
+    result, _ = finished
+    answer = json.loads(result.stdout)
+    assert answer["worlds"] == [
+        "no undercutting",
+        "no policy",
+        "offtake",
+        "price floor",
+        "tariff",
+        "floor + offtake",
+    ]
+    assert answer["valid"] is True
+    row = answer["table"][0]
+    assert {"world", "measure", "median", "low", "high"} <= set(row)
+
+
+def test_provenance_names_version_scenario_policies_seed_and_data(finished):
+    _, folder = finished
+    provenance = json.loads((folder / "provenance.json").read_text())
+    world = provenance["worlds"]["price floor"]
+    assert provenance["seed"] == 1
+    assert world["scenario"]["years"] == 3
+    assert [policy["name"] for policy in world["policies"]] == ["undercutting", "price_floor"]
+    assert len(world["data_sha256"]["facilities"]) == 64
+    assert {"version", "commit", "libraries", "python"} <= set(world)
+
+
+def test_the_same_seed_prints_the_same_table(finished, tmp_path):
+    result, _ = finished
+    again = call("run", *SHORT, "--replications", "2", "--out", str(tmp_path), "--json")
+    assert json.loads(again.stdout) == json.loads(result.stdout)
+
+
+def test_a_package_is_compared_with_the_null_and_with_no_policy(tmp_path):
+    package = ["--policy", "tariff:rate_share=0.5", "--policy", "price_floor"]
+    result = call("run", *SHORT, *package, "--replications", "1", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    heading = next(line for line in result.stdout.splitlines() if "no policy" in line)
+    assert heading.split()[-1] == "package"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--policy", "price_flor"], ["price_flor", "price_floor"]),
+        (["--policy", "price_floor:strike=1"], ["strike", "strike_usd_per_kg"]),
+        (["--policy", "price_floor:strike_usd_per_kg=-1"], ["strike_usd_per_kg", "-1", "0 to"]),
+        (["--policy", "price_floor:upside_share=often"], ["upside_share", "often", "number"]),
+        (["--policy", "tariff:goods=gold"], ["goods", "gold", "ndpr_oxide"]),
+        (["--policy", "tariff:destinations=XYZ"], ["destinations", "XYZ", "JPN"]),
+        (["--policy", "undercutting:goods=magnet"], ["goods", "magnet", "oxides"]),
+        (["--policy", "tariff:rate_share"], ["rate_share", "field=value"]),
+        (["--set", "yeers=3"], ["yeers", "years"]),
+        (["--set", "years=0"], ["years", "0", "1 to 30"]),
+        (["--set", "years=nan"], ["years", "nan"]),
+        (["--set", "outage_share=nan"], ["outage_share", "nan", "0 to 1"]),
+        (["--seed", "-5"], ["seed", "-5", "0 to"]),
+        (["--replications", "0"], ["--replications", "0", "1 to"]),
+        (["--scenario", "nowhere.toml"], ["nowhere.toml", "No such file"]),
+        (["--set", "data_folder=nowhere"], ["nowhere"]),
+    ],
+)
+def test_bad_input_is_one_sentence_with_exit_code_2_before_any_run(arguments, words, tmp_path):
+    folder = tmp_path / "out"
+    result = call("run", *arguments, "--out", str(folder))
+    assert result.exit_code == EXIT_BAD_INPUT, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.strip().splitlines()) == 1
+    for word in words:
+        assert word in result.stderr
+    assert not folder.exists() or not any(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("years = ", ["not a TOML file", "end of document"]),
+        ("years = 'three'", ["years", "three", "whole number"]),
+        ("colour = 3", ["colour", "no field"]),
+        ("years = 99", ["years", "99", "1 to 30"]),
+        ("x = " + "[" * 20_000, ["not a TOML file"]),
+    ],
+)
+def test_a_scenario_file_that_cannot_be_used_is_refused(text, words, tmp_path):
+    file = tmp_path / "scenario.toml"
+    file.write_text(text)
+    result = call("run", "--scenario", str(file), "--out", str(tmp_path / "out"))
+    assert result.exit_code == EXIT_BAD_INPUT
+    for word in words:
+        assert word in result.stderr
+
+
+def test_a_scenario_file_is_used_and_set_goes_on_top(tmp_path):
+    file = tmp_path / "scenario.toml"
+    file.write_text("years = 5\nseed = 7\n")
+    arguments = ["--scenario", str(file), "--set", "years=3", "--replications", "1"]
+    result = call("run", *arguments, "--processes", "1", "--out", str(tmp_path / "o"), "--json")
+    scenario = json.loads(result.stdout)["scenario"]
+    assert (scenario["years"], scenario["seed"]) == (3, 7)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    file = tmp_path / "a_file"
+    file.write_text("")
+    result = call("run", "--out", str(file / "below"))
+    assert result.exit_code == EXIT_BAD_INPUT
+    assert "--out" in result.stderr
+
+
+@pytest.mark.parametrize("what", ["policies", "goods", "places", "scenarios"])
+def test_lists_come_as_text_and_as_json(what):
+    assert call("list", what).exit_code == 0
+    rows = json.loads(call("list", what, "--json").stdout)
+    assert rows
+    assert all("name" in row for row in rows)
+
+
+def test_help_loads_no_model():
+    code = (
+        "import sys; from click.testing import CliRunner; from rare_market.__main__ import cli;"
+        "assert CliRunner().invoke(cli, ['run', '--help']).exit_code == 0;"
+        "heavy = {'numba', 'mesa', 'pandas', 'matplotlib', 'numpy'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_no_temporary_file_is_left_in_the_output_folder(finished):
+    _, folder = finished
+    assert not list(Path(folder).rglob(".*"))
