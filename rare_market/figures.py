@@ -73,8 +73,8 @@ def price_paths(comparison: Comparison) -> Figure:
         for name, axes in zip(names, panels.flat, strict=False):
             x = _years(comparison, inside[name].shape[1])
             axes.plot(x, null, color=GREY, linewidth=1.0, linestyle=(0, (1, 1.2)))
-            _band(axes, x, outside[name], color=VERMILLION, linestyle="--")
-            _band(axes, x, inside[name], color=BLUE)
+            _band(axes, x, inside[name], color=BLUE, linewidth=1.8)
+            _band(axes, x, outside[name], color=VERMILLION, linestyle=(0, (3, 2)), linewidth=1.2)
             axes.set_title(name)
             _mark_policies(comparison, name, axes)
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
@@ -83,7 +83,7 @@ def price_paths(comparison: Comparison) -> Figure:
         handles = [
             mpl.lines.Line2D([], [], color=BLUE, label="in China (VAT excluded)"),
             mpl.lines.Line2D(
-                [], [], color=VERMILLION, linestyle="--", label="delivered in allied places"
+                [], [], color=VERMILLION, linestyle=(0, (3, 2)), label="delivered in allied places"
             ),
             mpl.lines.Line2D(
                 [], [], color=GREY, linestyle=(0, (1, 1.2)), label="in China, no undercutting"
