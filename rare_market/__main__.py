@@ -102,6 +102,38 @@ def _note(comparison: Any) -> str:
     return "." if comparison.valid else "; some clearings FAILED their certificate."
 
 
+@cli.command()
+@click.option("--month", required=True, metavar="YYYY-MM", help="The month whose market is saved.")
+@click.option("--policy", "policies", multiple=True, metavar="NAME[:field=value,…]")
+@click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
+@click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
+@click.option("--out", "out_file", required=True, metavar="FILE.npz", help="Where to save it.")
+def book(
+    month: str,
+    policies: tuple[str, ...],
+    scenario_file: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    out_file: str,
+) -> None:
+    """Save the order book of one month of a run, with its lanes and quotas."""
+    scenario = _scenario(scenario_file, settings, seed)
+    chosen = _policies(policies, scenario)
+    period = _period(month, scenario)
+    file = Path(out_file)
+    _writable(str(file.parent))
+
+    from rare_market.model import RareEarthMarket
+
+    market = RareEarthMarket(scenario, chosen)
+    for _ in range(period + 1):
+        market.step()
+    market.posted.save(file)
+    orders = len(market.posted.asks.trader) + len(market.posted.bids.trader)
+    click.echo(f"{orders} orders of {month} are in {file}.")
+
+
 @cli.command(name="list")
 @click.argument("what", type=click.Choice(["policies", "goods", "places", "scenarios"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
@@ -147,6 +179,18 @@ def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
     except (InvalidValueError, InputError) as error:
         raise BadInput(str(error)) from None
     return chosen
+
+
+def _period(month: str, scenario: Any) -> int:
+    """Period of a month of the run."""
+    last = f"{scenario.start_year + scenario.years - 1}-12"
+    year, _, number = month.partition("-")
+    if not (len(month) == 7 and year.isdigit() and number.isdigit() and 1 <= int(number) <= 12):
+        raise BadInput(f"--month = {month!r} must be a month such as 2027-05.")
+    period = (int(year) - scenario.start_year) * 12 + int(number) - 1
+    if not 0 <= period < scenario.periods:
+        raise BadInput(f"--month = {month} is not within {scenario.start_year}-01 to {last}.")
+    return period
 
 
 def _writable(name: str) -> Path:

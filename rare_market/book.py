@@ -7,11 +7,12 @@ want this month has quantity zero.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from rare_market.clearing import BookLayout, book_layout
+from rare_market.clearing import BookLayout, Clearing, Quotas, book_layout, clear
 from rare_market.goods import BUYER_CLASSES, Catalogue
 
 
@@ -36,6 +37,76 @@ class Orders(NamedTuple):
     buyer_class: np.ndarray
     quantity_t: np.ndarray
     limit_usd_per_kg: np.ndarray
+
+
+class Posted(NamedTuple):
+    """A month's whole market, as the clearing takes it; saved, it can be cleared again.
+
+    Attributes
+    ----------
+    asks, bids
+        the orders.
+    goods, places, buyer_classes
+        sizes.
+    lane_cost_usd_per_kg, lane_limit_t
+        ``[good, origin, demand node]``.
+    quotas
+        tonnage quotas.
+    price_hint_usd_per_kg
+        ``[good, node]`` last month's prices.
+    """
+
+    asks: Orders
+    bids: Orders
+    goods: int
+    places: int
+    buyer_classes: int
+    lane_cost_usd_per_kg: np.ndarray
+    lane_limit_t: np.ndarray
+    quotas: Quotas
+    price_hint_usd_per_kg: np.ndarray
+
+    def layout(self) -> BookLayout:
+        """Grouping of the orders by market."""
+        return group_orders(self.asks, self.bids, self.goods, self.places, self.buyer_classes)
+
+    def clear(self, layout: BookLayout) -> Clearing:
+        """Clear the market."""
+        return clear(
+            layout,
+            self.asks.quantity_t,
+            self.asks.limit_usd_per_kg,
+            self.bids.quantity_t,
+            self.bids.limit_usd_per_kg,
+            self.lane_cost_usd_per_kg,
+            self.lane_limit_t,
+            self.quotas,
+            self.price_hint_usd_per_kg,
+        )
+
+    def save(self, file: Path) -> None:
+        """Write the market as a compressed numpy archive."""
+        parts = {f"ask_{name}": column for name, column in self.asks._asdict().items()}
+        parts |= {f"bid_{name}": column for name, column in self.bids._asdict().items()}
+        parts |= {f"quotas_{name}": column for name, column in self.quotas._asdict().items()}
+        rest = {k: v for k, v in self._asdict().items() if k not in ("asks", "bids", "quotas")}
+        with file.open("wb") as stream:
+            np.savez_compressed(stream, **parts, **rest)
+
+
+def load_posted(file: Path) -> Posted:
+    """Read a market saved by :meth:`Posted.save`."""
+    with np.load(file, allow_pickle=False) as archive:
+        part = {name: archive[name] for name in archive.files}
+    return Posted(
+        asks=Orders(*(part.pop(f"ask_{name}") for name in Orders._fields)),
+        bids=Orders(*(part.pop(f"bid_{name}") for name in Orders._fields)),
+        quotas=Quotas(*(part.pop(f"quotas_{name}") for name in Quotas._fields)),
+        goods=int(part.pop("goods")),
+        places=int(part.pop("places")),
+        buyer_classes=int(part.pop("buyer_classes")),
+        **part,
+    )
 
 
 class Poster(Protocol):
@@ -81,15 +152,7 @@ class Book:
         self._shape = (len(catalogue.goods), len(catalogue.places), len(BUYER_CLASSES))
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
-        self.layout: BookLayout = book_layout(
-            self.asks.good,
-            self.asks.place,
-            self.bids.good,
-            self.bids.place * len(BUYER_CLASSES) + self.bids.buyer_class,
-            len(catalogue.goods),
-            len(catalogue.places),
-            len(BUYER_CLASSES),
-        )
+        self.layout: BookLayout = group_orders(self.asks, self.bids, *self._shape)
 
     def asks_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
         """Sum values of all asks by trader of a kind."""
@@ -107,6 +170,20 @@ class Book:
         cell = (b.good * shape[1] + b.place) * shape[2] + b.buyer_class
         return np.bincount(cell, values, minlength=int(np.prod(shape))).reshape(shape)
 
+    def posted(
+        self, lane_cost_usd_per_kg: np.ndarray, quotas: Quotas, price_hint_usd_per_kg: np.ndarray
+    ) -> Posted:
+        """Return the month's market: these orders under the lanes and quotas given."""
+        return Posted(
+            self.asks,
+            self.bids,
+            *self._shape,
+            lane_cost_usd_per_kg,
+            np.full(lane_cost_usd_per_kg.shape, np.inf),
+            quotas,
+            price_hint_usd_per_kg,
+        )
+
     def post_asks(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
         """Write the asks of one kind, flattened in the order it declared them."""
         part = self.ask_part[kind]
@@ -118,6 +195,14 @@ class Book:
         part = self.bid_part[kind]
         self.bids.quantity_t[part] = quantity_t.ravel()
         self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+
+def group_orders(
+    asks: Orders, bids: Orders, goods: int, places: int, buyer_classes: int
+) -> BookLayout:
+    """Group orders by market: asks by place, bids by place and buyer class."""
+    node = bids.place * buyer_classes + bids.buyer_class
+    return book_layout(asks.good, asks.place, bids.good, node, goods, places, buyer_classes)
 
 
 def _room(

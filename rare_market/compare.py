@@ -6,6 +6,7 @@ difference between two worlds in one replication is due to policy alone.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 from collections.abc import Callable, Sequence
@@ -272,6 +273,7 @@ def _run_chunk(
                 "provenance": records.provenance,
             }
         )
+    gc.collect()  # a finished model is a cycle of objects
     return results
 
 

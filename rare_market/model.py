@@ -15,7 +15,7 @@ from rare_market.agents.producer import Producer
 from rare_market.agents.state import State
 from rare_market.board import PriceBoard
 from rare_market.book import Book
-from rare_market.clearing import Quotas, clear
+from rare_market.clearing import Quotas
 from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy
@@ -67,6 +67,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         the cohorts, columns of all traders of a kind; Mesa's agents are views of their rows.
     board, regime, bulletin
         last prices, rules in force, and what was published this month.
+    posted, clearing
+        the month's market and its solution.
     records
         what is kept of the run so far.
     """
@@ -166,19 +168,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def clear(self) -> None:
         """Clear all goods under the regime."""
-        asks, bids = self.book.asks, self.book.bids
-        lane_cost_usd_per_kg, quotas = self._lanes()
-        self.clearing = clear(
-            self.book.layout,
-            asks.quantity_t,
-            asks.limit_usd_per_kg,
-            bids.quantity_t,
-            bids.limit_usd_per_kg,
-            lane_cost_usd_per_kg,
-            np.full(lane_cost_usd_per_kg.shape, np.inf),
-            quotas,
-            self.board.hint_usd_per_kg(),
-        )
+        self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
+        self.clearing = self.posted.clear(self.book.layout)
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from rare_market.__main__ import EXIT_BAD_INPUT, cli
+from rare_market.book import load_posted
+from rare_market.model import RareEarthMarket
+from rare_market.scenario import Scenario
 
 SHORT = ["--set", "years=3", "--processes", "1"]
 FILES = ("comparison.csv", "comparison.parquet", "runs.csv", "runs.parquet", "provenance.json")
@@ -145,6 +149,26 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     result = call("run", "--out", str(file / "below"))
     assert result.exit_code == EXIT_BAD_INPUT
     assert "--out" in result.stderr
+
+
+def test_the_order_book_of_a_month_can_be_saved_and_cleared_again(tmp_path):
+    file = tmp_path / "book.npz"
+    result = call("book", "--month", "2024-03", "--set", "years=1", "--out", str(file))
+    assert result.exit_code == 0, result.output
+    market = RareEarthMarket(Scenario(years=1))
+    for _ in range(3):
+        market.step()
+    posted = load_posted(file)
+    again = posted.clear(posted.layout())
+    np.testing.assert_array_equal(again.price_usd_per_kg, market.clearing.price_usd_per_kg)
+    np.testing.assert_array_equal(again.ask_fill_t, market.clearing.ask_fill_t)
+
+
+@pytest.mark.parametrize("month", ["2024-13", "March", "2036-01", "2023-12", "24-03"])
+def test_a_month_outside_the_run_is_refused(month, tmp_path):
+    result = call("book", "--month", month, "--out", str(tmp_path / "book.npz"))
+    assert result.exit_code == EXIT_BAD_INPUT
+    assert month in result.stderr
 
 
 @pytest.mark.parametrize("what", ["policies", "goods", "places", "scenarios"])
