@@ -28,7 +28,8 @@ def prepare(requirements: Path) -> None:
     ).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    if not BIN.is_dir():
+    print("Preparing .venv, a minute or two ...", file=sys.stderr)
+    if not (BIN / "pip").exists() and not (BIN / "pip.exe").exists():
         venv.create(ROOT / ".venv", with_pip=True)
     pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", str(requirements)], check=True)
@@ -45,7 +46,6 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     job, rest = arguments[0], arguments[1:]
-    print("Preparing .venv (first time: a minute or two) ...", file=sys.stderr)
     try:
         prepare(ROOT / "requirements" / JOBS[job])
     except subprocess.CalledProcessError as error:
@@ -54,7 +54,8 @@ def main(arguments: list[str]) -> int:
     command = (
         [str(BIN / "rare-market"), "run"] if job == "run" else [str(BIN / "python"), "-m", "pytest"]
     )
-    return subprocess.run([*command, *rest], cwd=ROOT, check=False).returncode
+    folder = ROOT if job == "test" else None
+    return subprocess.run([*command, *rest], cwd=folder, check=False).returncode
 
 
 if __name__ == "__main__":

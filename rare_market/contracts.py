@@ -34,6 +34,8 @@ class PriceFloor(NamedTuple):
     covers_stockpiled
         whether tonnes put into the producer's stock count as well as tonnes sold. They are then
         paid when produced and not again when sold, so the scheme pays on output.
+    years_left
+        time until the scheme ends.
     """
 
     payer: int
@@ -42,6 +44,7 @@ class PriceFloor(NamedTuple):
     strike_usd_per_kg: float
     upside_share: float
     covers_stockpiled: bool
+    years_left: float
 
 
 class Offtake(NamedTuple):
@@ -58,6 +61,8 @@ class Offtake(NamedTuple):
     floor_usd_per_kg, rebate_above_usd_per_kg, rebate_share
         the price rule: the market price, at least the floor; above the rebate level the buyer
         keeps the rebate share of the excess.
+    years_left
+        time until the guarantee ends.
     """
 
     buyer: int
@@ -67,6 +72,7 @@ class Offtake(NamedTuple):
     floor_usd_per_kg: float
     rebate_above_usd_per_kg: float
     rebate_share: float
+    years_left: float
 
 
 def floor_payment_usd_per_kg(
@@ -83,6 +89,18 @@ def floor_payment_usd_per_kg(
     """
     gap = strike_usd_per_kg - reference_usd_per_kg
     return np.maximum(gap, 0.0) - upside_share * np.maximum(-gap, 0.0)
+
+
+def guarantee_share(price_usd_per_kg: np.ndarray, floor_usd_per_kg: float) -> np.ndarray:
+    r"""Share of a revenue that a floor secures: all at the price, nothing at half of it.
+
+    .. math:: \gamma = \operatorname{clip}(2 F/P - 1,\ 0,\ 1)
+
+    >>> guarantee_share(np.array([50.0, 100.0, 200.0]), 75.0).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    ratio = floor_usd_per_kg / np.maximum(price_usd_per_kg, 1e-9)
+    return np.clip(2.0 * ratio - 1.0, 0.0, 1.0)
 
 
 def eligible_t(sold_t: np.ndarray, stockpiled_t: np.ndarray, covers_stockpiled: bool) -> np.ndarray:

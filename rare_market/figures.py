@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rare_market.compare import NO_POLICY_WORLD, NULL_WORLD, Comparison
+from rare_market.compare import NO_POLICY_WORLD, NULL_WORLD, Comparison, policy_years
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import PriceFloor, Undercutting
 
@@ -182,8 +182,7 @@ def cost_against_supply(comparison: Comparison) -> Figure:
                 linestyle="none",
             )
         axes.axvline(0.0, color=GREY, linewidth=0.6)
-        first = max(comparison.scenario.start_year, 2026)
-        last = comparison.scenario.start_year + comparison.scenario.years - 1
+        first, last = policy_years(comparison.scenario.start_year, comparison.scenario.years)
         axes.set_xlabel(
             f"NdPr oxide separated outside China, against no policy, {first}-{last} (kt)"
         )

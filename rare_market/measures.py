@@ -45,12 +45,25 @@ def price_outside_usd_per_kg(records: Records, good: str, first_year: int, last_
 
     Without any purchase in the window it is the plain mean of the quotes.
     """
-    c = records.catalogue
     months = _years(records, first_year, last_year)
+    price, weight_t = _allied_prices(records, good, months)
+    return float((price * weight_t).sum() / weight_t.sum())
+
+
+def price_outside_path_usd_per_kg(records: Records, good: str) -> np.ndarray:
+    """Mean delivered price in allied places month by month, weighted by their purchases."""
+    price, weight_t = _allied_prices(records, good, slice(0, records.periods))
+    bought_t = weight_t.sum(axis=(1, 2), keepdims=True)
+    weight_t = np.where(bought_t > 0, weight_t, 1.0)
+    return (price * weight_t).sum(axis=(1, 2)) / weight_t.sum(axis=(1, 2))
+
+
+def _allied_prices(records: Records, good: str, months: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Delivered prices in allied places and tonnes bought at them, ``[month, place, class]``."""
+    c = records.catalogue
     price = records.price_usd_per_kg[months, c.good(good)][:, c.allied]
-    bought = records.bought_t[months, c.good(good)][:, c.allied]
-    weight = bought if bought.sum() > 0 else np.ones_like(bought)
-    return float((price * weight).sum() / weight.sum())
+    bought_t = records.bought_t[months, c.good(good)][:, c.allied]
+    return price, bought_t if bought_t.sum() > 0 else np.ones_like(bought_t)
 
 
 def capacity_outside_t_per_year(records: Records, stage: str, year: int) -> float:
@@ -134,6 +147,16 @@ def undercutting_cost_usd(records: Records, first_year: int, last_year: int) -> 
     months = _years(records, first_year, last_year)
     column = REASONS.index("undercutting")
     return -float(records.balance_usd[months, KINDS.index("state"), c.china, column].sum())
+
+
+def china_income_usd(records: Records, first_year: int, last_year: int) -> float:
+    """What Chinese mines and plants earned after all costs, treasury's cover left out."""
+    c = records.catalogue
+    months = _years(records, first_year, last_year)
+    kinds = [KINDS.index("producer"), KINDS.index("processor")]
+    own = records.balance_usd[months][:, kinds, c.china].copy()
+    own[:, :, REASONS.index("undercutting")] = 0.0
+    return float(own.sum())
 
 
 def shortage_share(records: Records, first_year: int, last_year: int) -> float:

@@ -195,13 +195,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
-        sales_usd = book.asks_by_trader("producer", earned)
+        sales_usd = book.asks_by_trader("producer", earned) + month.ore_sold_usd
         tax_usd = sales_usd * self.regime.resource_tax_share[p.good, p.place]
         ledger.pay(("producer", p.place), ("state", p.place), "resource_tax", tax_usd)
         p.settle(
             result.ask_fill_t[book.ask_part["producer"]],
             month.ore_sold_t,
-            sales_usd - tax_usd + month.ore_sold_usd,
+            sales_usd - tax_usd,
         )
         m.settle(
             result.ask_fill_t[book.ask_part["processor"]],
@@ -221,7 +221,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Produce for next month, invest, mothball, restart, close; set the mining quota."""
         p, m, ledger = self.producers, self.processors, self.ledger
         outcome = self.bulletin._replace(**self.board.published())
-        spent = p.plan(self.period, outcome, self.regime, self.states.quota_index)
+        undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
+        spent = p.plan(
+            self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]
+        )
         ledger.pay(("producer", p.place), ("economy", p.place), "operating_cost", spent.operating)
         ledger.pay(("producer", p.place), ("economy", p.place), "capital_cost", spent.capital)
         own_ore = settlement.tied_feed_usd_per_kg(p, m.rows)

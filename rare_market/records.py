@@ -18,7 +18,7 @@ import numpy as np
 from rare_market.board import PriceBoard
 from rare_market.book import Book
 from rare_market.clearing import Clearing
-from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, Catalogue
+from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
 from rare_market.ledger import KINDS, REASONS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHANNELS = ("market", "tied", "offtake")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
+EXCESS_LIMIT = 1e-9  # largest excess demand, and violated slackness in USD/kg, per tonne traded
+STATUSES = ("cleared", "no trade", "supply short", "demand short")
 MASS_COLUMNS = ("mined_t", "collected_t", "consumed_t", "lost_t", "stock_t")
 
 
@@ -95,7 +97,8 @@ class Records:
     age_months, status
         ``[period, good, place, buyer class]`` age of a carried price, and the market's status.
     bought_t, paid_usd
-        ``[period, good, place, buyer class]``; their ratio is the transaction price.
+        ``[period, good, place, buyer class]`` on the market. The transaction price of the frame
+        ``prices`` is the mean of these and of what came under contract, at the contract's price.
     flow_t
         ``[period, good, origin, destination]`` on the market.
     contract_trades
@@ -211,7 +214,13 @@ class Records:
     @property
     def valid(self) -> bool:
         """Whether every month's clearing passed its certificate."""
-        return bool((self.gap_relative[: self.periods] <= GAP_LIMIT).all())
+        n = self.periods
+        turnover_t = self.bought_t[:n].sum(axis=(2, 3))
+        return bool(
+            (self.gap_relative[:n] <= GAP_LIMIT).all()
+            and (self.excess_demand_t[:n] <= EXCESS_LIMIT * (1.0 + turnover_t)).all()
+            and (self.slackness_usd[:n] <= EXCESS_LIMIT * (1.0 + turnover_t) * 1000.0).all()
+        )
 
     def months(self) -> np.ndarray:
         """First day of each recorded month, ``datetime64[D]``."""
@@ -283,15 +292,19 @@ class Records:
         n = self.periods
         places = self.catalogue.places
         netback = np.broadcast_to(self.netback_usd_per_kg[..., None], self.price_usd_per_kg.shape)
+        bought, paid = self.bought_t.copy(), self.paid_usd / 1000.0
+        for t, _, good, _, destination, tonnes, price in self.contract_trades:
+            bought[t, good, destination, OPEN] += tonnes
+            paid[t, good, destination, OPEN] += tonnes * price
         with np.errstate(invalid="ignore", divide="ignore"):
-            transaction = self.paid_usd / (1000.0 * self.bought_t)
-        return self._grid(
+            transaction = paid / bought
+        columns = self._grid(
             {
                 "price_usd_per_kg": self.price_usd_per_kg,
                 "price_low_usd_per_kg": self.price_low_usd_per_kg,
                 "price_high_usd_per_kg": self.price_high_usd_per_kg,
                 "netback_usd_per_kg": netback,
-                "transaction_usd_per_kg": np.where(self.bought_t > 0, transaction, np.nan),
+                "transaction_usd_per_kg": np.where(bought > 0, transaction, np.nan),
                 "bought_t": self.bought_t,
                 "age_months": self.age_months,
                 "status": self.status,
@@ -299,6 +312,8 @@ class Records:
             {"good": self.catalogue.goods, "place": places, "buyer_class": BUYER_CLASSES},
             np.isfinite(self.price_usd_per_kg[:n]),
         )
+        columns["status"] = Label(STATUSES, columns["status"].astype(np.int64))
+        return columns
 
     def _flows(self) -> dict[str, Any]:
         places = self.catalogue.places

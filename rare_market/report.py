@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from rare_market.compare import Comparison
+from rare_market.compare import Comparison, policy_years
 from rare_market.declare import InvalidValueError
 
 
@@ -73,7 +73,7 @@ def as_text(comparison: Comparison) -> str:
     table: dict[Any, dict[str, float]] = {key: dict(row) for key, row in indexed.iterrows()}
     worlds = [world.name for world in comparison.worlds]
     first = comparison.scenario.start_year
-    last = first + comparison.scenario.years - 1
+    since, last = policy_years(first, comparison.scenario.years)
     rows: dict[str, list[str]] = {}
     for line in LINES:
         cells, spread = [], []
@@ -89,7 +89,7 @@ def as_text(comparison: Comparison) -> str:
         if any(spread):
             rows["   " + " " * len(rows)] = spread
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=worlds)
-    span = f"{max(first, 2026)}-{last}"
+    span = f"{since}-{last}"
     head = (
         f"{comparison.replications} replications per world, {first}-{last}; prices and costs over "
         f"{span}, real USD of 2024, undiscounted; median, 10-90 % below"

@@ -97,8 +97,8 @@ def _deliver_tied_ore(
 ) -> None:
     """Hand ore from mines to the plants they are tied to.
 
-    The price splits the surplus in halves: midway between the mine's cost and what the plant could
-    pay for the ore at the mine.
+    Ore is handed over where the plant could pay for the cheapest of it. The price splits the
+    surplus in halves: midway between the mine's mean cost and what the ore is worth to the plant.
     """
     tied = np.nonzero(p.plant != NO_PLANT)[0]
     plant = p.plant[tied]
@@ -106,11 +106,13 @@ def _deliver_tied_ore(
     lane = (p.good[tied], p.place[tied], m.place[plant])
     lane_cost = cost.total[lane]
     is_open = np.isfinite(lane_cost) & (regime.flow_limit_t[lane] > 0)
-    offered = np.where(is_open, p.inventory_t[tied], 0.0)
+    worth = m.netback_usd_per_kg[leg] - lane_cost  # of the ore at the mine, to the plant
+    pays = is_open & (worth >= p.cheapest_usd_per_kg()[tied])
+    offered = np.where(pays, p.inventory_t[tied], 0.0)
     asked = np.bincount(leg, offered, minlength=len(m.feed_want_t))
     tonnes = offered * np.minimum(1.0, m.feed_want_t / np.maximum(asked, 1e-12))[leg]
-    middle = 0.5 * (p.cost_usd_per_kg[tied] + m.netback_usd_per_kg[leg] - lane_cost)
-    price = np.where(is_open, np.maximum(middle, 0.0), 0.0)
+    tonnes = _within_limits(tonnes, lane, regime)
+    price = np.where(tonnes > 0.0, 0.5 * (p.cost_usd_per_kg[tied] + worth), 0.0)
     p.transfer_usd_per_kg[tied] = price
     p.inventory_t[tied] = np.maximum(p.inventory_t[tied] - tonnes, 0.0)
     month.ore_sold_t[tied] = tonnes
@@ -143,7 +145,7 @@ def _deliver_offtakes(
         reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
         under = terms.goods[legs.good] & terms.places[legs.place] & reachable
         available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
-        tonnes = deliveries_t(available, terms.volume_t)
+        tonnes = _within_limits(deliveries_t(available, terms.volume_t), lane, regime)
         price = offtake_price_usd_per_kg(market, terms)
         paid = usd(tonnes, price)
         m.product_stock_t = np.maximum(m.product_stock_t - tonnes, 0.0)
@@ -155,6 +157,16 @@ def _deliver_offtakes(
         ledger.pay(("state", buyer), ("processor", legs.place), "offtake", paid)
         _pay_lane(ledger, "state", cost, lane, tonnes)
         _note(month, OFFTAKE, lane, tonnes, price)
+
+
+def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime) -> np.ndarray:
+    """Deliveries curtailed pro rata where a lane's limit binds."""
+    limit_t = regime.flow_limit_t[lane]
+    if np.isinf(limit_t).all():
+        return tonnes
+    total_t = np.zeros_like(regime.flow_limit_t)
+    np.add.at(total_t, lane, tonnes)
+    return tonnes * np.minimum(1.0, limit_t / np.maximum(total_t[lane], 1e-12))
 
 
 def _pay_lane(
@@ -203,18 +215,21 @@ def pay_price_floors(
     """
     legs = processors.product
     reference = reference_usd_per_kg[legs.good, legs.place]
-    covered = np.zeros(len(legs.row))
-    for terms in regime.price_floors:
+    covered, received = np.zeros(len(legs.row)), np.zeros(len(legs.row))
+    for terms in regime.price_floors:  # a second floor tops up what the first has left
         under = terms.goods[legs.good] & terms.places[legs.place]
         tonnes = under * eligible_t(
             processors.sold_t - offtake_t, processors.stock_change_t, terms.covers_stockpiled
         )
-        rate = floor_payment_usd_per_kg(reference, terms.strike_usd_per_kg, terms.upside_share)
+        rate = floor_payment_usd_per_kg(
+            reference + received, terms.strike_usd_per_kg, terms.upside_share
+        )
+        received += under * rate
         paid = usd(tonnes, rate)
         payer = np.full(len(paid), terms.payer)
         ledger.pay(("state", payer), ("processor", legs.place), "price_floor", paid)
         processors.cash_usd += legs.total(paid)
-        covered += tonnes
+        covered = np.maximum(covered, np.where(paid != 0.0, tonnes, 0.0))
     return covered
 
 
@@ -227,14 +242,15 @@ def cover_state_losses(
 ) -> None:
     """Let a treasury pay what its undercutting producers fall short of full cost.
 
-    Mines are short by cash cost plus capital charge less price, on what they sold; separators by
-    their capital charge less their margin, on what they treated.
+    Mines are short by cash cost plus capital charge less the price after resource tax, on what they
+    sold; separators by their capital charge less their margin, on what they treated.
     """
     p, m, cover = producers, processors, regime.state_loss_cover_share
     if not cover.any():
         return
     full = p.cost_usd_per_kg + p.life.capital_charge_usd_per_kg
-    short = np.maximum(full - netback_usd_per_kg[p.good, p.place], 0.0)
+    kept_share = 1.0 - regime.resource_tax_share[p.good, p.place]
+    short = np.maximum(full - kept_share * netback_usd_per_kg[p.good, p.place], 0.0)
     paid = usd(p.sold_t, cover[p.place] * p.life.state_owned * short)
     ledger.pay(("state", p.place), ("producer", p.place), "undercutting", paid)
     p.cash_usd += paid

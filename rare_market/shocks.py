@@ -2,8 +2,8 @@
 
 Each source of chance has its own stream, named by (seed, replication, source), and every stream is
 drawn in full whatever the policies. Two policies therefore meet the same luck, and a further source
-leaves the others as they were. Draws belong to names, not to row numbers, so the order of the data
-rows does not matter.
+leaves the others as they were. Draws follow the order of names, not of rows, so the order of the
+data rows does not matter.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from rare_market.goods import (
     read_catalogue,
     read_recipes,
 )
-from rare_market.inputs import Tables, check_tables, load_tables, table_checksums
+from rare_market.inputs import InputError, Tables, load_tables, table_checksums
 from rare_market.ledger import trade_cost_usd_per_kg
 from rare_market.policies.current_law import current_law
 from rare_market.records import Records
@@ -73,8 +73,9 @@ def read_data(folder: str = "") -> Data:
     """
     path = Path(folder) if folder else None
     tables = load_tables(path)
-    check_tables(tables)
     catalogue = read_catalogue(tables)
+    recipes = read_recipes(tables, catalogue)
+    _check_ties(tables, catalogue, recipes)
     prices = tables.prices
     start = (
         (prices["period"] == START_PERIOD_LABEL)
@@ -86,11 +87,34 @@ def read_data(folder: str = "") -> Data:
     return Data(
         tables,
         catalogue,
-        read_recipes(tables, catalogue),
+        recipes,
         table_checksums(path),
         current_law(tables, catalogue),
         price,
     )
+
+
+def _check_ties(tables: Tables, catalogue: Catalogue, recipes: Recipes) -> None:
+    """Refuse a mine tied to something that is no plant, or a plant for another feed."""
+    rows = tables.facilities
+    process_of = {
+        str(f): str(p)
+        for f, p, stage in zip(
+            rows["facility"], rows["process_or_good"], rows["stage"], strict=True
+        )
+        if stage != "mine"
+    }
+    for i in np.nonzero(rows["feeds"] != "")[0]:
+        mine, plant = str(rows["facility"][i]), str(rows["feeds"][i])
+        good = str(rows["process_or_good"][i])
+        process = process_of.get(plant, "")
+        row = recipes.names.index(process) if process in recipes.names else None
+        takes = [] if row is None else np.nonzero(recipes.input_t[row])[0].tolist()
+        if good not in catalogue.goods or takes != [catalogue.good(good)]:
+            raise InputError(
+                f"facilities.csv, row {mine}: feeds = {plant!r} must be a plant whose only feed is "
+                f"{good}."
+            )
 
 
 class StartPrices(NamedTuple):
@@ -298,7 +322,7 @@ def _collector_rows(data: Data) -> dict[str, np.ndarray]:
 def _cover_months(
     data: Data, holder: str, kind: str, place: np.ndarray, good: np.ndarray
 ) -> np.ndarray:
-    """Months of cover of each holding; a row for the place, and one for the good, go first.
+    """Months of cover of each holding; a row for the place, then one for the good, overrides.
 
     Parameters
     ----------

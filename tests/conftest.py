@@ -156,9 +156,14 @@ def plants(rows: int = 1, scenario: Scenario | None = None, **columns: Any) -> P
     life = {name: v for name, v in columns.items() if name not in own and name not in recipe}
     own.update({name: value for name, value in columns.items() if name in own})
     recipe.update({name: value for name, value in columns.items() if name in recipe})
+    covers = {
+        name: np.repeat(filled(rows, own.pop(name))[:, None], 5, axis=1)
+        for name in ("feed_cover_months", "product_cover_months")
+    }
     return Processors(
         names=tuple(f"plant_{row}" for row in range(rows)),
         **{name: filled(rows, value) for name, value in own.items()},
+        **covers,
         **{name: np.array(np.broadcast_to(value, (rows, 5))) for name, value in recipe.items()},
         by_product=np.zeros(5, dtype=bool),
         life=lifecycle(rows, scenario, **life),
@@ -204,9 +209,10 @@ def first_difference(one: Records, other: Records, months: int | None = None) ->
         if not np.array_equal(values[:months], others[name][:months], equal_nan=True):
             return name
     contracts = [
-        [row for row in r.contract_t if months is None or row[0] < months] for r in (one, other)
+        [row for row in r.contract_trades if months is None or row[0] < months]
+        for r in (one, other)
     ]
-    return "" if contracts[0] == contracts[1] else "contract_t"
+    return "" if contracts[0] == contracts[1] else "contract_trades"
 
 
 def edited_data(folder: Path, table: str, edit: Callable[[list[dict[str, str]]], Any]) -> str:

@@ -16,7 +16,7 @@ from rare_market.clearing import (
     clear,
     clear_one,
 )
-from tests.check_clearing import KINDS, run, same_bits, sample_market
+from tests.check_clearing import KINDS, market_faults, run, same_bits, sample_market
 from tests.reference.highs import quiet_solver
 
 FREE = np.inf
@@ -38,8 +38,6 @@ def test_the_docstring_examples_are_true():
 def test_generated_markets_of_every_kind_pass_every_check(kind):
     number = KINDS.index(kind)
     solver = quiet_solver()
-    from tests.check_clearing import market_faults
-
     for turn in range(12):
         rng = np.random.default_rng([2, number, turn])
         market = sample_market(rng, kind)

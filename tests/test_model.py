@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_bytes(short_scenario, short_run):
     again = simulate(short_scenario)
     for name, values in columns_of(short_run).items():
         assert values.tobytes() == columns_of(again)[name].tobytes(), name
-    assert short_run.contract_t == again.contract_t
+    assert short_run.contract_trades == again.contract_trades
 
 
 def test_replications_and_seeds_differ(short_run):

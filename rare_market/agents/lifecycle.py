@@ -14,6 +14,7 @@ from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.scenario import Scenario
 
 START_SHARE = 0.2  # of nameplate in the first month (facts, section 4: Molycorp, Serra Verde)
+RESTART_AGE_SHARE = 0.5  # of the ramp already behind a plant that restarts
 SIGNAL_MONTHS = 6  # a decision needs this many months of a clear signal in a row
 
 
@@ -96,7 +97,8 @@ class Lifecycle:
     def __init__(self, rows: dict[str, np.ndarray], luck: Luck, scenario: Scenario) -> None:
         self.capacity_t = rows["capacity_t_per_year"] / MONTHS_PER_YEAR
         self.status = np.array([STATUS_OF_WORD[word] for word in rows["status"]], dtype=np.int64)
-        self.state_owned = rows["ownership"] == "state"
+        # directed by the Chinese state: output before profit, ceilings obeyed
+        self.state_owned = (rows["ownership"] == "state") & rows["in_china"]
         self.informal = rows["ownership"] == "informal"
         practised = rows["in_china"] | self.informal
         self.ramp_months = np.where(practised, scenario.fast_ramp_months, scenario.ramp_months)
@@ -119,7 +121,7 @@ class Lifecycle:
             rows["capex_usd"] * (1.0 + luck.overrun_share) / (nameplate * 1000.0)
         )
         base = np.where(
-            self.state_owned & rows["in_china"],
+            self.state_owned,
             scenario.state_rate_per_year,
             scenario.hurdle_rate_per_year,
         )
@@ -137,6 +139,8 @@ class Lifecycle:
             / np.maximum(self.build_months + luck.delay_months, 1.0)
         )
         self.outage = luck.outage
+        self._life_years = scenario.project_life_years
+        self._hurdle_rate_per_year = scenario.hurdle_rate_per_year
         self.bad_months = np.zeros(len(nameplate))
         self.good_months = np.zeros(len(nameplate))
         self.idle_months = np.zeros(len(nameplate))
@@ -146,6 +150,21 @@ class Lifecycle:
         self._mothball_months = scenario.mothball_months
         self._closure_months = scenario.closure_months
         self._restart_margin_share = scenario.restart_margin_share
+
+    def covered_share(self, years_left: float) -> np.ndarray:
+        r"""Part of a project's capital recovery that falls within a contract's years left.
+
+        .. math:: \frac{1-(1+r)^{-m}}{1-(1+r)^{-n}}, \qquad m = \operatorname{clip}(Y - L, 0, n)
+
+        with :math:`L` years of building, :math:`n` years of life and the hurdle rate :math:`r`. A
+        plant that stands has none to build.
+        """
+        standing = self.status <= Status.MOTHBALLED
+        building = np.where(standing, 0.0, self.left_months / MONTHS_PER_YEAR)
+        years = np.clip(years_left - building, 0.0, self._life_years)
+        rate = max(self._hurdle_rate_per_year, 1e-6)
+        whole = 1.0 - (1.0 + rate) ** -self._life_years
+        return (1.0 - (1.0 + rate) ** -years) / whole
 
     def nameplate_t(self) -> np.ndarray:
         """Capacity alive (operating or mothballed) in tonnes per month, at full ramp."""
@@ -180,7 +199,9 @@ class Lifecycle:
             margin_usd_per_kg / np.maximum(self.capital_charge_usd_per_kg, 1e-3) - 1.0, 0, 1
         )
         grows = busy & self.practised & ~self.informal & (self.status == Status.OPERATING)
-        added_t = np.where(grows, self.capacity_t * excess * self._expansion_per_year / 12.0, 0.0)
+        added_t = np.where(
+            grows, self.capacity_t * excess * self._expansion_per_year / MONTHS_PER_YEAR, 0.0
+        )
         self.capacity_t = self.capacity_t + added_t
         return added_t * MONTHS_PER_YEAR * 1000.0 * self.capex_usd_per_kg_year
 
@@ -237,6 +258,8 @@ class Lifecycle:
         given_up = idle & (self.idle_months >= self._closure_months)
         self.age_months = np.where(operating, self.age_months + 1, self.age_months)
         self.age_months = np.where(finished, 0.0, self.age_months)
+        again = decided & idle  # crews and circuits come back faster than they were first built
+        self.age_months = np.where(again, RESTART_AGE_SHARE * self.ramp_months, self.age_months)
         status = self.status
         status = np.where(stopped, Status.MOTHBALLED, status)
         status = np.where(decided & idle, Status.OPERATING, status)

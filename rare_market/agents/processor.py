@@ -8,9 +8,11 @@ cost, so cheap by-products settle at that cost while the dear ones carry the cha
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from rare_market.agents.lifecycle import Lifecycle, Spending
+from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Spending
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -20,7 +22,7 @@ from rare_market.agents.trader import (
     storage_target_t,
 )
 from rare_market.book import Book
-from rare_market.contracts import KG_PER_T, floor_payment_usd_per_kg
+from rare_market.contracts import KG_PER_T, floor_payment_usd_per_kg, guarantee_share
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import OPEN
 from rare_market.records import Bulletin
@@ -180,7 +182,12 @@ class Processors:
         return leg.total(leg.coefficient * worth)
 
     def contract_payment_usd_per_kg(
-        self, price_usd_per_kg: np.ndarray, regime: Regime, *, sold_only: bool = False
+        self,
+        price_usd_per_kg: np.ndarray,
+        regime: Regime,
+        lasting_share: Callable[[float], np.ndarray | float] = lambda years_left: 1.0,
+        *,
+        sold_only: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Payment each plant expects per kg of each product from the contracts on offer.
 
@@ -189,32 +196,38 @@ class Processors:
         price_usd_per_kg
             ``[product leg]`` market price expected.
         regime
-            holds the contracts.
+            holds the contracts. Offtakes take their share of output first, floors cover the rest.
+        lasting_share
+            part of the time looked at that falls within a contract's years left; this month, all.
         sold_only
             leave out floors that are paid on output whether sold or not, and offtakes.
 
         Returns
         -------
         payment_usd_per_kg, covered_share
-            ``[product leg]``; the share of the output that a contract covers.
+            ``[product leg]``; the second is the share of the revenue that a contract secures.
         """
-        leg = self.product
+        leg, price = self.product, price_usd_per_kg
         payment, covered = np.zeros(len(leg.row)), np.zeros(len(leg.row))
+        free = np.ones(len(leg.row))  # of the output, not yet under an offtake
+        for offtake in () if sold_only else regime.offtakes:
+            under = offtake.goods[leg.good] & offtake.places[leg.place]
+            output_t = float((under * self.sales_t).sum())
+            share = np.minimum(under * offtake.volume_t / max(output_t, 1e-9), free)
+            free = free - share
+            lasting = share * lasting_share(offtake.years_left)
+            payment += lasting * (offtake_price(price, offtake) - price)
+            covered += lasting * guarantee_share(price, offtake.floor_usd_per_kg)
         for floor in regime.price_floors:
             if sold_only and floor.covers_stockpiled:
                 continue
             under = floor.goods[leg.good] & floor.places[leg.place]
-            payment += under * floor_payment_usd_per_kg(
-                price_usd_per_kg, floor.strike_usd_per_kg, floor.upside_share
+            lasting = under * free * lasting_share(floor.years_left)
+            payment += lasting * floor_payment_usd_per_kg(
+                price + payment, floor.strike_usd_per_kg, floor.upside_share
             )
-            covered = np.maximum(covered, under)
-        for offtake in () if sold_only else regime.offtakes:
-            under = offtake.goods[leg.good] & offtake.places[leg.place]
-            output_t = float((under * self.sales_t).sum())
-            share = under * min(1.0, offtake.volume_t / max(output_t, 1e-9))
-            payment += share * (offtake_price(price_usd_per_kg, offtake) - price_usd_per_kg)
-            covered = np.maximum(covered, share)
-        return payment, covered
+            covered += lasting * guarantee_share(price, floor.strike_usd_per_kg)
+        return payment, np.minimum(covered, 1.0)
 
     def expect(self, bulletin: Bulletin, regime: Regime) -> None:
         """Form this month's expectations of prices and netbacks."""
@@ -240,8 +253,8 @@ class Processors:
         )
         beside = np.where(self.cost_plus, 0.0, leg.coefficient * self.expected_usd_per_kg)
         unit_cost = self.conversion_usd_per_kg + self.feed_cost_usd_per_kg - leg.total(beside)
-        # what not selling would avoid: the whole cost of a single product, the finishing of a
-        # joint one
+        # a single product is not sold below what replacing it costs, a joint one not below its
+        # finishing
         self.ask_floor_usd_per_kg = np.where(
             self.cost_plus, unit_cost[leg.row] / leg.coefficient, self.finishing_usd_per_kg[leg.row]
         )
@@ -371,8 +384,9 @@ class Processors:
         weighted_t = leg.total(worth * asked_t) / np.maximum(revenue, 1e-6)
         push = s.margin_response * np.clip(margin_share - s.normal_margin_share, -0.5, 0.5)
         push = np.where(push < 0.0, push * self._flexible, push)
-        # a plant just started or restarted has no sales to go by: it opens at its ramp
-        opening_t = np.where(life.age_months < 12, able_t, 0.0)
+        # a plant without sales to go by opens if it pays: fully when new, else at the first step
+        pays = margin_share > s.normal_margin_share
+        opening_t = able_t * np.where(life.age_months < 12, 1.0, START_SHARE * pays)
         wanted = np.maximum(weighted_t * (1.0 + push), opening_t)
         self.wanted_activity_t = np.minimum(np.where(margin_share > -0.5, wanted, 0.0), able_t)
 
@@ -404,7 +418,9 @@ class Processors:
 
         # whether to go on, or to build
         long_price = bulletin.long_netback_usd_per_kg[leg.good, leg.place]
-        long_payment, covered = self.contract_payment_usd_per_kg(long_price, regime)
+        long_payment, covered = self.contract_payment_usd_per_kg(
+            long_price, regime, lambda years_left: life.covered_share(years_left)[leg.row]
+        )
         long_worth = leg.coefficient * np.maximum(
             long_price + long_payment - self.finishing_usd_per_kg[leg.row], 0.0
         )

@@ -132,6 +132,10 @@ class Producers:
             self.extrapolation_share,
         )
 
+    def cheapest_usd_per_kg(self) -> np.ndarray:
+        """Cheapest of each mine's marginal costs, ``[producer]``."""
+        return self.cost_usd_per_kg * (1.0 - self._scenario.mine_cost_spread_share)
+
     def normal_stock_t(self) -> np.ndarray:
         """Stock each holds at an ordinary price, ``[producer]``."""
         return self.sales_t * (1.0 + self.cover_months)
@@ -139,7 +143,7 @@ class Producers:
     def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Offer the stock on a rising curve, never below the cheapest of its marginal costs."""
         s = self._scenario
-        spread = s.mine_cost_spread_share
+        kept_share = 1.0 - regime.resource_tax_share[self.good, self.place]
         quantity_t, limit = ask_curve(
             self.inventory_t,
             storage_target_t(
@@ -150,7 +154,7 @@ class Producers:
             ),
             self.sales_t,
             self.price_usd_per_kg(bulletin),
-            self.cost_usd_per_kg * (1.0 - spread),
+            self.cheapest_usd_per_kg() / kept_share,
             s.ask_flow_slope,
             s.ask_stock_slope,
         )
@@ -176,7 +180,12 @@ class Producers:
         self.cash_usd += revenue_usd
 
     def plan(
-        self, period: int, bulletin: Bulletin, regime: Regime, quota_index: np.ndarray
+        self,
+        period: int,
+        bulletin: Bulletin,
+        regime: Regime,
+        quota_index: np.ndarray,
+        waits_for_plant: np.ndarray,
     ) -> Spending:
         """Produce for next month's market; mothball, restart, build, close.
 
@@ -187,9 +196,11 @@ class Producers:
         bulletin
             this month's outcome.
         regime
-            says whose losses a treasury covers.
+            says what is taxed and whose losses a treasury covers.
         quota_index
             ``[place]`` state mining quota relative to the first year.
+        waits_for_plant
+            ``[producer]`` bool: tied to a plant not yet decided, and decided with it.
 
         Returns
         -------
@@ -197,8 +208,10 @@ class Producers:
             operating and capital cost of the month.
         """
         s, life = self._scenario, self.life
-        spot = bulletin.netback_usd_per_kg[self.good, self.place]
+        kept_share = 1.0 - regime.resource_tax_share[self.good, self.place]
+        spot = bulletin.netback_usd_per_kg[self.good, self.place] * kept_share
         price = np.where(self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg))
+        # prices from here on are what the mine keeps after resource tax
         margin = price - self.cost_usd_per_kg
         if life.informal.any():
             life.capacity_t = np.where(
@@ -229,10 +242,11 @@ class Producers:
         mean_cost = self.cost_usd_per_kg * (1.0 - spread + spread * willing)
         operating_cost_usd = self.output_t * mean_cost * KG_PER_T
 
-        long_price = bulletin.long_netback_usd_per_kg[self.good, self.place]
-        project_margin = np.where(
-            self.plant == NO_PLANT, long_price - self.cost_usd_per_kg, -np.inf
-        )  # a tied mine is decided with its plant
+        long_price = bulletin.long_netback_usd_per_kg[self.good, self.place] * kept_share
+        long_price = np.where(
+            waits_for_plant, -np.inf, np.maximum(long_price, self.transfer_usd_per_kg)
+        )
+        project_margin = long_price - self.cost_usd_per_kg
         capex_usd = life.advance(
             period,
             margin + s.mine_cost_spread_share * self.cost_usd_per_kg,

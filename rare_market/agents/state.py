@@ -1,7 +1,7 @@
 """States: a treasury, a stock of what their offtakes deliver, and the rule for a mining quota.
 
-A state's own trade goes through the book like anyone's: what it bought under an offtake beyond the
-cover it keeps is offered at the market.
+A state's own trade goes through the book like anyone's: what it took under an offtake is offered at
+its own place.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class States:
         self.quota_index = np.ones(self.rows)
         self._quota_good, self._quota_place = quota_good, quota_place
         self._price_sum, self._use_sum_t, self._last_use_t = 0.0, 0.0, 0.0
+        self._ordered_sum = 0.0
         self._scenario = scenario
         # the book: a state may resell any good it holds, at its own place
         cell = np.repeat(np.arange(self.rows * goods), RESALE_STEPS)
@@ -117,6 +118,7 @@ class States:
         s, good, place = self._scenario, self._quota_good, self._quota_place
         self._price_sum += float(bulletin.netback_usd_per_kg[good, place])
         self._use_sum_t += float(bought_t[good, place])
+        self._ordered_sum += float(regime.output_growth_per_year[place])
         if (period + 1) % MONTHS_PER_YEAR == 0:
             before = self._last_use_t or self._use_sum_t
             growth = quota_growth_share(
@@ -127,8 +129,8 @@ class States:
                 s.quota_price_response,
                 float(max(bulletin.stock_ratio[good, place], bulletin.ore_stock_ratio[place])),
                 s.quota_stock_response,
-                float(regime.output_growth_per_year[place]),
+                self._ordered_sum / MONTHS_PER_YEAR,
             )
             self.quota_index[place] *= 1.0 + growth
             self._last_use_t = self._use_sum_t
-            self._price_sum, self._use_sum_t = 0.0, 0.0
+            self._price_sum, self._use_sum_t, self._ordered_sum = 0.0, 0.0, 0.0

@@ -21,8 +21,8 @@ class Policy(ABC):
     """An instrument of one state or coalition.
 
     A policy never touches an agent or a price. :meth:`amend` is pure: it returns the rules in force
-    with this instrument added. Instruments apply in the order listed; taxes add up, ceilings and
-    limits take the lower value, contracts and quotas stand side by side.
+    with this instrument added. Instruments apply in the order listed; taxes add up, ceilings take
+    the lower value, contracts and quotas stand side by side.
 
     Raises
     ------
@@ -51,12 +51,18 @@ class Policy(ABC):
         rare_market.declare.InvalidValueError
             naming the field and what there is.
         """
-        for field in ("goods",):
+        readers = {
+            "goods": choose_goods,
+            **dict.fromkeys(("producers", "origins", "destinations"), choose_places),
+            **dict.fromkeys(("payer", "buyer", "state"), one_place),
+        }
+        for field, read in readers.items():
             if hasattr(self, field):
-                choose_goods(catalogue, getattr(self, field), f"{self.name}: {field}")
-        for field in ("producers", "payer", "buyer", "origins", "destinations", "state"):
-            if hasattr(self, field):
-                choose_places(catalogue, getattr(self, field), f"{self.name}: {field}")
+                read(catalogue, getattr(self, field), f"{self.name}: {field}")
+
+    def years_left(self, year: float) -> float:
+        """Time from a moment until the instrument ends."""
+        return self.start_year + self.duration_years - year
 
     @abstractmethod
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
@@ -105,6 +111,18 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
                 f"{', '.join(catalogue.places)}."
             )
     return mask
+
+
+def refuse_ore(catalogue: Catalogue, text: str, owner: str) -> None:
+    """Refuse goods that mines sell.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        if the text names a concentrate.
+    """
+    if (choose_goods(catalogue, text, owner) & catalogue.of_stage("concentrate")).any():
+        raise InvalidValueError(f"{owner}: goods = {text!r} must not contain a concentrate.")
 
 
 def one_place(catalogue: Catalogue, text: str, owner: str) -> int:

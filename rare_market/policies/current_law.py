@@ -9,12 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 from rare_market.goods import BOUND, BUYER_CLASSES, STAGES, Catalogue, codes
-from rare_market.inputs import Tables
+from rare_market.inputs import InputError, Tables
 from rare_market.regime import Regime, open_regime
+
+TAX_KINDS = ("vat_not_refunded", "resource_tax", "import_duty")
 
 
 def current_law(tables: Tables, catalogue: Catalogue) -> Regime:
-    """Regime of January 2024 from the tables ``freight`` and ``taxes``."""
+    """Regime of January 2024 from the tables ``freight`` and ``taxes``.
+
+    Raises
+    ------
+    rare_market.inputs.InputError
+        for a tax of an unknown kind or place.
+    """
     c = catalogue
     freight = np.full((len(STAGES), len(c.places), len(c.places)), np.inf)
     rows = tables.freight
@@ -25,11 +33,20 @@ def current_law(tables: Tables, catalogue: Catalogue) -> Regime:
     ] = rows["freight_usd_per_kg"]
     regime = open_regime(freight[c.stage], len(BUYER_CLASSES))
     taxes = tables.taxes
-    for i in range(len(taxes["kind"])):
+    # a row for one good or one origin overrides the general one
+    general = [
+        (taxes["scope"][i] not in STAGES) + (taxes["origin"][i] != "any") for i in range(taxes.rows)
+    ]
+    for i in np.argsort(general, kind="stable"):
         scope, rate = str(taxes["scope"][i]), float(taxes["rate_share"][i])
         goods = c.of_stage(scope) if scope in STAGES else np.array([g == scope for g in c.goods])
-        place = c.place(str(taxes["place"][i]))
-        kind = str(taxes["kind"][i])
+        kind, where = str(taxes["kind"][i]), str(taxes["place"][i])
+        if kind not in TAX_KINDS or where not in c.places:
+            raise InputError(
+                f"taxes.csv, row {i + 2}: kind = {kind!r} at place = {where!r} must be one of "
+                f"{', '.join(TAX_KINDS)} at a single place."
+            )
+        place = c.place(where)
         if kind == "vat_not_refunded":
             regime.export_tax_share[goods, place] = rate
         elif kind == "resource_tax":

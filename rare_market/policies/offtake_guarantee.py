@@ -15,8 +15,8 @@ from typing import ClassVar
 
 from rare_market.contracts import Offtake
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place
+from rare_market.goods import MONTHS_PER_YEAR, Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -51,6 +51,11 @@ class OfftakeGuarantee(Policy):
         0.3, "share", 0.0, 1.0, "part of the excess rebated", "lynas_jare_2026"
     )
 
+    def check(self, catalogue: Catalogue) -> None:
+        """Refuse ore: the guarantee is offered to processors."""
+        super().check(catalogue)
+        refuse_ore(catalogue, self.goods, self.name)
+
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the contract to those on offer."""
         c = bulletin.catalogue
@@ -62,5 +67,6 @@ class OfftakeGuarantee(Policy):
             floor_usd_per_kg=self.floor_usd_per_kg,
             rebate_above_usd_per_kg=self.rebate_above_usd_per_kg,
             rebate_share=self.rebate_share,
+            years_left=self.years_left(bulletin.year),
         )
         return regime._replace(offtakes=(*regime.offtakes, terms))

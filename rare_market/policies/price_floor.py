@@ -17,7 +17,8 @@ from typing import ClassVar
 
 from rare_market.contracts import PriceFloor as PriceFloorTerms
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -44,8 +45,13 @@ class PriceFloor(Policy):
         None,
         None,
         "whether tonnes put into stock are paid as well as tonnes sold",
-        "mp_dod_2025",
+        "choice",
     )
+
+    def check(self, catalogue: Catalogue) -> None:
+        """Refuse ore: the scheme is offered to processors."""
+        super().check(catalogue)
+        refuse_ore(catalogue, self.goods, self.name)
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the contract to those on offer."""
@@ -57,5 +63,6 @@ class PriceFloor(Policy):
             strike_usd_per_kg=self.strike_usd_per_kg,
             upside_share=self.upside_share,
             covers_stockpiled=self.covers_stockpiled,
+            years_left=self.years_left(bulletin.year),
         )
         return regime._replace(price_floors=(*regime.price_floors, terms))

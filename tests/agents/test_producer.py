@@ -103,7 +103,7 @@ def test_settling_takes_sold_tonnes_out_of_stock_and_books_the_money():
 def test_a_private_mine_makes_what_the_price_covers():
     """100 t a month of capacity at a price equal to mean cost makes 50 t."""
     cohort = mines()
-    cost_usd, capex_usd = cohort.plan(0, bulletin(priced(4.0)), NO_GROWTH)
+    cost_usd, capex_usd = cohort.plan(0, bulletin(priced(4.0)), regime(), NO_GROWTH)
     assert cohort.output_t[0] == pytest.approx(50.0)
     assert cost_usd[0] == pytest.approx(50.0 * 3.5 * 1000.0)
     assert capex_usd[0] == 0.0
@@ -113,7 +113,7 @@ def test_a_private_mine_makes_what_the_price_covers():
 def test_a_state_mine_ignores_most_of_a_bad_price():
     """With an aim of 90 %, a price that brings out nothing still brings out nine tenths."""
     cohort = mines(scenario=Scenario(state_output_aim_share=0.9), ownership="state")
-    cohort.plan(0, bulletin(priced(0.1)), NO_GROWTH)
+    cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH)
     assert cohort.output_t[0] == pytest.approx(90.0)
 
 
@@ -121,14 +121,14 @@ def test_a_full_store_brakes_a_mine():
     """Beyond two and a half times its target it makes nothing more."""
     cohort = mines()
     cohort.inventory_t = 2.5 * cohort.sales_t * (1.0 + cohort.cover_months)
-    cohort.plan(0, bulletin(), NO_GROWTH)
+    cohort.plan(0, bulletin(), regime(), NO_GROWTH)
     assert cohort.output_t[0] == 0.0
 
 
 def test_the_mining_quota_moves_mines_bound_by_it_only():
     """An index of 1.2 in China lifts its bound mine by a fifth."""
     cohort = mines(3, place=[CHN, CHN, USA], quota_bound=[True, False, True])
-    cohort.plan(0, bulletin(), np.array([1.2, 1.0]))
+    cohort.plan(0, bulletin(), regime(), np.array([1.2, 1.0]))
     assert cohort.output_t.tolist() == pytest.approx([120.0, 100.0, 100.0])
 
 
@@ -136,7 +136,7 @@ def test_stock_grows_by_output():
     """What is made is held until it is sold."""
     cohort = mines()
     before_t = cohort.inventory_t[0]
-    cohort.plan(0, bulletin(), NO_GROWTH)
+    cohort.plan(0, bulletin(), regime(), NO_GROWTH)
     assert cohort.inventory_t[0] == pytest.approx(before_t + cohort.output_t[0])
 
 
@@ -145,7 +145,7 @@ def test_collection_grows_by_its_yearly_rate():
     cohort = mines(growth_per_year=0.05)
     before_t = cohort.life.capacity_t[0]
     for period in range(12):
-        cohort.plan(period, bulletin(), NO_GROWTH)
+        cohort.plan(period, bulletin(), regime(), NO_GROWTH)
     assert cohort.life.capacity_t[0] == pytest.approx(1.05 * before_t)
 
 
@@ -183,7 +183,8 @@ def lived(cohort: Any, published: Any) -> dict[str, np.ndarray]:
         fill = np.zeros_like(quantity)
         fill[:, 0] = 0.5 * quantity[:, 0]
         cohort.settle(fill.ravel(), np.zeros(cohort.rows), fill.sum(axis=1) * 1000.0)
-        outputs.append(np.stack(cohort.plan(period, published, np.array([1.1, 1.0])), axis=1))
+        spent = cohort.plan(period, published, regime(), np.array([1.1, 1.0]))
+        outputs.append(np.stack(spent, axis=1))
         columns = (
             cohort.output_t, cohort.inventory_t, cohort.sales_t, cohort.sold_t,
             cohort.cash_usd, cohort.life.status, cohort.life.capacity_t, cohort.life.age_months,

@@ -11,10 +11,11 @@ import time
 
 import numpy as np
 
+from rare_market.clearing import book_layout, clear
 from tests.benchmarks import bench_clearing as bench
 
 SIZES = [(places, orders) for places in (2, 6, 12, 24) for orders in (20, 100, 400)]
-CHUNK = 4  # periods per contender and round
+CHUNK = 8  # periods per contender and round
 COMPILE = """
 import time; start = time.perf_counter()
 from rare_market.clearing import clear_one; loaded = time.perf_counter()
@@ -57,8 +58,34 @@ def growth(table: dict[tuple[int, int], dict[str, np.ndarray]]) -> list[str]:
         lines.append(f"| places 6 to 24, {orders} orders | {power:.2f} |")
     for places in (2, 6, 12, 24):
         few, many = (np.median(table[places, orders]["series"]) for orders in (100, 400))
-        lines.append(f"| orders 100 to 400, {places} places | {np.log(many / few) / np.log(4):.2f} |")
+        power = np.log(many / few) / np.log(4)
+        lines.append(f"| orders 100 to 400, {places} places | {power:.2f} |")
     return lines
+
+
+def month_milliseconds(months: int = 60) -> float:
+    """Return the median time of one call of the model's size; half of its orders are empty."""
+    rng = np.random.default_rng(0)
+    goods, places, classes, orders = 23, 13, 2, 3000
+    nodes = places * classes
+    good = rng.integers(0, goods, (2, orders))
+    layout = book_layout(
+        *(good[0], rng.integers(0, places, orders), good[1], rng.integers(0, nodes, orders)),
+        *(goods, places, classes),
+    )
+    cost = np.repeat(rng.uniform(0, 10, (goods, places, places)), classes, axis=2)
+    limit = np.full(cost.shape, np.inf)
+    level = rng.gamma(2, 20, (2, orders)) * (rng.random((2, orders)) < 0.5)
+    limits = rng.uniform(45, 75, (2, orders)) + np.array([[0.0], [10.0]])
+    hint, times = None, []
+    for _ in range(months):
+        level *= np.exp(rng.normal(0, 0.1, level.shape))
+        limits *= np.exp(rng.normal(0, 0.01, level.shape))
+        start = time.perf_counter()
+        result = clear(layout, level[0], limits[0], level[1], limits[1], cost, limit, None, hint)
+        times.append(time.perf_counter() - start)
+        hint = result.node_price_usd_per_kg
+    return float(np.median(times)) * 1e3
 
 
 def compile_seconds() -> list[tuple[float, float]]:
@@ -94,6 +121,7 @@ def main() -> None:
         print(f"| {places} | {orders} | " + " | ".join(cells) + " |", flush=True)
     print("\n| growth of the series time | exponent |\n|---|---|")
     print("\n".join(growth(table)))
+    print(f"\nA month of the model: {month_milliseconds():.2f} ms.")
     (load, cold), (_, cached) = compile_seconds()
     print(f"\nImport {load:.1f} s; first call {cold:.1f} s compiling, {cached:.2f} s from cache.")
 

@@ -20,7 +20,7 @@ from rare_market.clearing import BookLayout, book_layout, clear, no_quotas
 from tests.reference.highs import programme, quiet_solver
 from tests.strategies import Market
 
-GOODS = 10  # cleared in one call, as the model does; times are per good
+GOODS = 23  # cleared in one call, as the model does; times are per good
 
 
 class Series(NamedTuple):
@@ -73,7 +73,7 @@ def draw_series(places: int, orders: int, periods: int, seed: int = 0) -> Series
 
 
 class Kernel:
-    """This kernel: all goods in one call, with last period's prices as the hint or without."""
+    """Our kernel: all goods in one call, with last period's prices as the hint or without."""
 
     def __init__(self, series: Series, warm: bool) -> None:
         self.series, self.warm, self.hint = series, warm, None

@@ -25,7 +25,7 @@ def guaranteed() -> Records:
 
 def deliveries(records: Records) -> np.ndarray:
     """Rows of contract deliveries: month, channel, good, origin, destination, tonnes, price."""
-    rows = np.array(records.contract_t)
+    rows = np.array(records.contract_trades)
     return rows[rows[:, 1] == OFFTAKE]
 
 

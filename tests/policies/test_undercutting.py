@@ -73,22 +73,6 @@ def test_an_unreachable_entry_trigger_never_sets_it_off(market):
     assert policy.amend(law, busy) is not law
 
 
-def test_more_output_is_ordered_only_without_a_glut(market):
-    """The mining quota grows faster while stocks are low, and not when they are double."""
-    c, law, told = market.catalogue, market.data.law, market.bulletin
-    policy = Undercutting(extra_output_growth_per_year=0.1)
-    lean = told._replace(
-        stock_ratio=np.full_like(told.stock_ratio, 0.5),
-        ore_stock_ratio=np.full_like(told.ore_stock_ratio, 0.5),
-    )
-    glut = told._replace(
-        stock_ratio=np.full_like(told.stock_ratio, 2.0),
-        ore_stock_ratio=np.full_like(told.ore_stock_ratio, 2.0),
-    )
-    assert policy.amend(law, lean).output_growth_per_year[c.china] == pytest.approx(0.1)
-    assert policy.amend(law, glut).output_growth_per_year[c.china] == 0.0
-
-
 def test_the_treasury_of_china_covers_the_losses_of_its_own_producers_only():
     """Nobody else pays or is paid for undercutting."""
     records = run([Undercutting(start_year=2025.0, depth_share=0.7)])

@@ -1,0 +1,84 @@
+"""Every declared number moves some record: none is dead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rare_market.declare import declarations
+from rare_market.policies import INSTRUMENTS, PriceFloor
+from rare_market.scenario import Scenario
+from tests.conftest import first_difference, run
+
+# not a number of the world: one value only, or tested where data folders are copied
+NO_NUMBER = {"start_year", "data_folder"}
+# fields that act only after years, through the mining quota
+YEARS = {"quota_demand_share": 3, "quota_price_response": 3}
+# fields that act only late and only where a contract secures revenue, or in a glut
+LATE: dict[str, dict[str, Any]] = {
+    "secured_rate_per_year": {"policies": [PriceFloor(start_year=2025.0)], "years": 12},
+    "quota_stock_response": {"years": 12},
+}
+FIELDS = [f for f in declarations(Scenario) if f.name not in NO_NUMBER]
+
+# another valid value of a text
+OTHER = {
+    "goods": "dy_oxide", "producers": "AUS", "payer": "JPN", "buyer": "USA", "origins": "MYS",
+    "destinations": "JPN", "state": "USA",
+}
+# terms under which a field of an instrument can matter at all
+SETTING: dict[str, dict[str, Any]] = {"export_quota": {"quota_t_per_year": 20000.0}}
+# a level that the price reaches, or a pair inside the bounds
+NEEDS: dict[tuple[str, str], dict[str, Any]] = {
+    ("price_floor", "upside_share"): {"strike_usd_per_kg": 10.0},
+    ("offtake_guarantee", "rebate_share"): {"rebate_above_usd_per_kg": 10.0},
+}
+PAIRS: dict[str, tuple[Any, Any]] = {
+    "start_year": (2025.0, 2026.0), "quota_t_per_year": (15000.0, 1e6),
+}
+# left out while a binding export quota hangs the clearing
+LEFT_OUT = {"export_quota"}
+TERMS = [
+    (name, f)
+    for name, kind in INSTRUMENTS.items()
+    if name not in LEFT_OUT
+    for f in declarations(kind)
+]
+
+
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.name not in LATE], ids=lambda f: f.name)
+def test_a_field_of_the_scenario_moves_a_record(field):
+    """From its declared low to its high, within one or three years."""
+    kind = type(field.default)
+    if field.name == "years":
+        assert run(years=1).periods < run(years=2).periods
+        return
+    low, high = (
+        run(years=YEARS.get(field.name, 1), **{field.name: kind(value)})
+        for value in (field.low, field.high)
+    )
+    assert first_difference(low, high) != ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", [f for f in FIELDS if f.name in LATE], ids=lambda f: f.name)
+def test_a_field_that_acts_late_moves_a_record(field):
+    """Over twelve years, beside what it needs to act."""
+    low, high = (run(**LATE[field.name], **{field.name: v}) for v in (field.low, field.high))
+    assert first_difference(low, high) != ""
+
+
+@pytest.mark.parametrize(("name", "field"), TERMS, ids=[f"{n}-{f.name}" for n, f in TERMS])
+def test_a_field_of_an_instrument_moves_a_record(name, field):
+    """From its declared low to its high, or to another text, within three years."""
+    terms: dict[str, Any] = {"start_year": 2025.0, **SETTING.get(name, {})}
+    terms.update(NEEDS.get((name, field.name), {}))
+    if field.low is not None:
+        pair = PAIRS.get(field.name, (field.low, field.high))
+    else:
+        pair = (field.default, OTHER.get(field.name, not field.default))
+    low, high = (
+        run([INSTRUMENTS[name](**{**terms, field.name: value})]) for value in pair
+    )
+    assert first_difference(low, high) != ""
