@@ -116,7 +116,6 @@ _DEAD = np.int64(1 << 60)  # price of a node without orders
 _FARTHEST = np.int64(3 << 58)  # no real price step is as long
 _UNLIMITED = np.int64(1 << 62)
 _NO_STEP = np.int64(1 << 45)  # in ticks, beyond every limit: no further order
-_LOW_BITS = np.int64((1 << 31) - 1)
 _RENT_UNIT = np.int64(4)  # rents move in quarters of a tick
 _EMPTY, _FULL, _IN_TREE = 0, 1, 2  # state of a limited lane
 _UNKNOWN, _INSIDE, _OUTSIDE = 0, 1, 2  # side of a node when a piece moves
@@ -1133,30 +1132,31 @@ def _count_use(
 ):  # fmt: skip
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
-    The value is summed in two whole numbers, so that it does not depend on the order of terms.
+    Terms are rounded to a grid on which their sum is exact, whatever the order of the terms: to
+    add and take away a power of two this much larger than the sum cuts off what lies below it.
     """
-    high, low = np.int64(0), np.int64(0)
+    dearest, total = np.int64(1), np.int64(1)
+    for s in range(node[0].first, node[len(node) - 1].first):
+        dearest, total = max(dearest, abs(price[s])), total + lots[s]
+    grid = 1.5 * 2.0 ** (np.ceil(np.log2(np.float64(dearest) * total)) + 4)
+    value = 0.0
     for v in range(len(node) - 1):
-        sign = -1 if v < places else 1
+        sign = -1.0 if v < places else 1.0
         for s in range(node[v].first, node[v + 1].first):
             if price[s] <= node[v].low if v < places else price[s] >= node[v].high:
-                high += sign * price[s] * (lots[s] >> 31)
-                low += sign * price[s] * (lots[s] & _LOW_BITS)
+                value += sign * ((np.float64(price[s]) * lots[s] + grid) - grid)
         taken = node[v].step_used if v < places else node[v].step_lots - node[v].step_used
-        high += sign * node[v].step_price * (taken >> 31)
-        low += sign * node[v].step_price * (taken & _LOW_BITS)
+        value += sign * ((np.float64(node[v].step_price) * taken + grid) - grid)
     for i in range(in_use):
         o, d, flow = used[i].tail, used[i].head - places, used[i].flow
         if ticks[o, d] < _INF:
-            high -= ticks[o, d] * (flow >> 31)
-            low -= ticks[o, d] * (flow & _LOW_BITS)
+            value -= (np.float64(ticks[o, d]) * flow + grid) - grid
         for k in range(len(quota_origin)):
             if _counts(g, o, d // classes, quota_goods[k], quota_origin[k], quota_destination[k]):
                 use[k] += flow
     for a in range(arcs):
-        high -= arc[a].ticks * (arc[a].flow >> 31)
-        low -= arc[a].ticks * (arc[a].flow & _LOW_BITS)
-    use[len(quota_origin)] += np.float64(high) * 2.0**31 + np.float64(low)
+        value -= (np.float64(arc[a].ticks) * arc[a].flow + grid) - grid
+    use[len(quota_origin)] += value
 
 
 @compiled
@@ -1237,8 +1237,9 @@ def _quote(
     # the middle; a node without orders is quoted from its neighbours, first the origins (at what
     # the dearest buyer would leave them), then the demand nodes (at the cheapest landed price)
     for v in range(nodes):
-        if lower[v] > upper[v]:  # a rent between two quarters of a tick leaves them one apart
-            lower[v], upper[v] = upper[v], lower[v]
+        if lower[v] > upper[v]:  # only where a rent between two quarters of a tick was rounded
+            lower[v] = (lower[v] + upper[v]) >> 1
+            upper[v] = lower[v]
         below, above = lower[v] > -_FINITE, upper[v] < _FINITE
         middle[v] = _INF if v < places else -_INF
         if below and above:
@@ -1557,6 +1558,8 @@ def _search_several(solve: Solve, limit_lots: np.ndarray, top: int) -> Found:
     """
     count = len(limit_lots)
     right = np.append(limit_lots / LOTS_PER_T, 1.0)
+    # the search runs with quotas a milligram or so looser, or those of 0 t would make it cycle
+    looser = right + 1e-9 * np.append(np.sqrt(np.arange(2.0, count + 2.0)), 0.0)
     dearest = [top] * count
     *use, worth = solve(dearest) / LOTS_PER_T
     columns: list[list[int] | None] = [dearest] + [None] * count  # None: slack of a quota
@@ -1564,7 +1567,7 @@ def _search_several(solve: Solve, limit_lots: np.ndarray, top: int) -> Found:
     basis[:count, 0] = use
     value = np.append(worth, np.zeros(count))
     for _ in range(1000):
-        weights = np.linalg.solve(basis, right)
+        weights = np.linalg.solve(basis, looser)
         dual = np.linalg.solve(basis.T, value)
         rent = dual[:count]
         slack = int(np.argmin(rent))
@@ -1583,6 +1586,8 @@ def _search_several(solve: Solve, limit_lots: np.ndarray, top: int) -> Found:
         steps = np.maximum(weights, 0.0) / np.where(usable, change, 1.0)
         leaving = int(np.argmin(np.where(usable, steps, np.inf)))
         columns[leaving], basis[:, leaving], value[leaving] = entering, column, worth
+    weights = np.maximum(np.linalg.solve(basis, right), 0.0)
+    weights /= sum(weights[i] for i in range(count + 1) if columns[i] is not None)
     mixed = [
         (list(column), float(weight))
         for column, weight in zip(columns, weights, strict=True)

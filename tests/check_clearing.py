@@ -180,9 +180,7 @@ def optimality_faults(market: Market, result: Clearing, tolerance: float = 1e-9)
 
 def quota_use(market: Market, flow_t: np.ndarray) -> np.ndarray:
     """Tonnes each quota counts."""
-    return np.array(
-        [(flow_t * counted).sum() for counted in _counted(market)], dtype=float
-    )
+    return np.array([(flow_t * counted).sum() for counted in _counted(market)], dtype=float)
 
 
 def _lane_quota_rent(market, rent):

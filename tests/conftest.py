@@ -34,9 +34,7 @@ CATALOGUE = Catalogue(
     elements=("NdPr", "Ce"),
     stage=np.array([0, 0, 1, 1, 2]),
     allied=np.array([False, True]),
-    composition_reo_t_per_t=np.array(
-        [[0.3, 0.7], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.2, 0.0]]
-    ),
+    composition_reo_t_per_t=np.array([[0.3, 0.7], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.2, 0.0]]),
 )
 PRICE_USD_PER_KG = np.array([8.0, 9.0, 50.0, 1.0, 65.0])
 

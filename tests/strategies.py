@@ -73,9 +73,7 @@ def markets(
     quantity = st.integers(0, 12).map(lambda n: n / 4)
 
     def orders(nodes):
-        order = st.tuples(
-            st.integers(0, goods - 1), st.integers(0, nodes - 1), quantity, price
-        )
+        order = st.tuples(st.integers(0, goods - 1), st.integers(0, nodes - 1), quantity, price)
         rows = draw(st.lists(order, max_size=max_orders))
         columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
         return [

@@ -32,7 +32,10 @@ def cohorts():
             3, good=[OXIDE, METAL, OXIDE], buyer_class=[OPEN, BOUND, OPEN], elasticity=0.0
         ),
         "state": States(
-            names=CATALOGUE.places, goods=5, quota_good=OXIDE, quota_place=CHN,
+            names=CATALOGUE.places,
+            goods=5,
+            quota_good=OXIDE,
+            quota_place=CHN,
             scenario=Scenario(),
         ),
     }

@@ -17,9 +17,7 @@ from tests.check_clearing import (
 from tests.reference.highs import clear_highs
 from tests.strategies import markets
 
-few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 numbers = st.integers(0, 2**32 - 1)
 
 
@@ -193,9 +191,7 @@ def test_splitting_an_order_in_halves_changes_no_price(market):
         bid_good=np.append(market.bid_good, market.bid_good[0]),
         bid_node=np.append(market.bid_node, market.bid_node[0]),
         bid_quantity_t=np.append(half, half[0]),
-        bid_limit_usd_per_kg=np.append(
-            market.bid_limit_usd_per_kg, market.bid_limit_usd_per_kg[0]
-        ),
+        bid_limit_usd_per_kg=np.append(market.bid_limit_usd_per_kg, market.bid_limit_usd_per_kg[0]),
     ).clear()
     result = market.clear()
     for new, old in zip(prices(split), prices(result), strict=True):

@@ -107,9 +107,22 @@ def check_month(market: RareEarthMarket, before: Count, cash_before: np.ndarray)
 
     p, m, b, s = market.producers, market.processors, market.buyers, market.states
     for tonnes in (
-        p.inventory_t, p.output_t, p.sold_t, m.feed_stock_t, m.product_stock_t, m.activity_t,
-        m.made_t, m.rejected_t, m.sold_t, b.inventory_t, b.consumed_t, b.shortage_t, b.bought_t,
-        s.stockpile_t, records.flow_t[t], records.bought_t[t],
+        p.inventory_t,
+        p.output_t,
+        p.sold_t,
+        m.feed_stock_t,
+        m.product_stock_t,
+        m.activity_t,
+        m.made_t,
+        m.rejected_t,
+        m.sold_t,
+        b.inventory_t,
+        b.consumed_t,
+        b.shortage_t,
+        b.bought_t,
+        s.stockpile_t,
+        records.flow_t[t],
+        records.bought_t[t],
     ):
         assert tonnes.min() >= -1e-9
     assert np.isfinite(records.price_usd_per_kg[t]).all()
@@ -120,9 +133,7 @@ def check_month(market: RareEarthMarket, before: Count, cash_before: np.ndarray)
     assert abs(market.ledger.imbalance_usd()) <= MONEY_TOLERANCE * turnover
     assert np.abs(balance.sum(axis=(0, 1))).max() <= MONEY_TOLERANCE * turnover
     earned = np.stack([balance[KIND[kind]].sum(axis=1) for kind in ("producer", "processor")])
-    np.testing.assert_allclose(
-        cash(market) - cash_before, earned, rtol=1e-9, atol=1e-9 * turnover
-    )
+    np.testing.assert_allclose(cash(market) - cash_before, earned, rtol=1e-9, atol=1e-9 * turnover)
     # carriers keep nothing, and final demand pays for all that buyers bought
     assert np.abs(balance[KIND["carrier"]].sum()) <= 1e-9 * turnover
     assert np.abs(balance[KIND["buyer"]].sum(axis=1)).max() <= 1e-9 * turnover

@@ -38,6 +38,7 @@ def offtake(**terms: float) -> Offtake:
         "floor_usd_per_kg": 110.0,
         "rebate_above_usd_per_kg": 150.0,
         "rebate_share": 0.3,
+        "years_left": 10.0,
     }
     return Offtake(buyer=0, goods=ALL, places=ALL, **{**defaults, **terms})
 

@@ -91,7 +91,10 @@ def test_texts_become_values_of_the_declared_type():
     """As written on a command line."""
     texts = {"rate_share": "0.4", "months": "12", "good": "metal", "stocked": "Yes"}
     assert parse_values(Terms, texts, "terms") == {
-        "rate_share": 0.4, "months": 12, "good": "metal", "stocked": True,
+        "rate_share": 0.4,
+        "months": 12,
+        "good": "metal",
+        "stocked": True,
     }
 
 

@@ -69,7 +69,10 @@ def test_a_start_away_from_the_record_is_forgotten_within_two_years(factor, tmp_
     def scale(rows: list[dict[str, str]]) -> None:
         for row in rows:
             if (row["good"], row["place"], row["basis"], row["period"]) == (
-                "ndpr_oxide", "CHN", START_BASIS, START_PERIOD_LABEL,
+                "ndpr_oxide",
+                "CHN",
+                START_BASIS,
+                START_PERIOD_LABEL,
             ):
                 row["price_usd_per_kg"] = str(factor * float(row["price_usd_per_kg"]))
 

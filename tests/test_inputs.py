@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rare_market.declare import declarations
 from rare_market.inputs import (
     InputError,
     Table,
@@ -22,6 +23,8 @@ from rare_market.inputs import (
     load_tables,
     table_checksums,
 )
+from rare_market.policies import INSTRUMENTS
+from rare_market.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "rare_market" / "data"
@@ -441,7 +444,13 @@ def test_every_source_is_used(tables: Tables) -> None:
         for field in getattr(tables, name)["source"]
         for key in field.split(";")
     }
-    assert cited == set(tables.sources["key"])
+    declared = {
+        field.source
+        for owner in (Scenario, *INSTRUMENTS.values())
+        for field in declarations(owner)
+        if field.source != "choice"
+    }
+    assert cited | declared == set(tables.sources["key"])
 
 
 def test_the_balance_page_shows_the_tables(tables: Tables) -> None:

@@ -17,8 +17,9 @@ NETBACK = np.repeat(PRICE_USD_PER_KG[:, None], 2, axis=1)
 def test_a_payment_leaves_one_account_and_enters_another():
     """30 USD from the state of China to processors in the United States."""
     ledger = Ledger(2)
-    ledger.pay(("state", np.array([CHN])), ("processor", np.array([USA])), "offtake",
-               np.array([30.0]))
+    ledger.pay(
+        ("state", np.array([CHN])), ("processor", np.array([USA])), "offtake", np.array([30.0])
+    )
     assert ledger.balance_usd[KIND["state"], CHN, REASON["offtake"]] == -30.0
     assert ledger.balance_usd[KIND["processor"], USA, REASON["offtake"]] == 30.0
     assert np.count_nonzero(ledger.balance_usd) == 2
@@ -59,8 +60,12 @@ def test_an_unknown_kind_or_reason_is_refused():
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(KINDS), st.sampled_from(KINDS), st.sampled_from(REASONS),
-            st.integers(0, 1), st.integers(0, 1), st.floats(-1e9, 1e9),
+            st.sampled_from(KINDS),
+            st.sampled_from(KINDS),
+            st.sampled_from(REASONS),
+            st.integers(0, 1),
+            st.integers(0, 1),
+            st.floats(-1e9, 1e9),
         ),
         max_size=30,
     )
@@ -70,8 +75,9 @@ def test_the_accounts_sum_to_zero_whatever_is_paid(payments):
     ledger = Ledger(2)
     turnover = 1.0
     for payer, payee, reason, origin, destination, usd in payments:
-        ledger.pay((payer, np.array([origin])), (payee, np.array([destination])), reason,
-                   np.array([usd]))
+        ledger.pay(
+            (payer, np.array([origin])), (payee, np.array([destination])), reason, np.array([usd])
+        )
         turnover += abs(usd)
     assert abs(ledger.imbalance_usd()) <= 1e-12 * turnover
     assert np.abs(ledger.balance_usd.sum(axis=(0, 1))).max() <= 1e-12 * turnover

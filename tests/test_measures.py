@@ -16,8 +16,10 @@ from tests.conftest import run
 def ruled():
     return run(
         [
-            PriceFloor(start_year=2025.0), OfftakeGuarantee(start_year=2025.0),
-            Tariff(start_year=2025.0), Undercutting(start_year=2025.0, depth_share=0.7),
+            PriceFloor(start_year=2025.0),
+            OfftakeGuarantee(start_year=2025.0),
+            Tariff(start_year=2025.0),
+            Undercutting(start_year=2025.0, depth_share=0.7),
         ]
     )
 

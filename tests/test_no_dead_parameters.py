@@ -24,8 +24,13 @@ FIELDS = [f for f in declarations(Scenario) if f.name not in NO_NUMBER]
 
 # another valid value of a text
 OTHER = {
-    "goods": "dy_oxide", "producers": "AUS", "payer": "JPN", "buyer": "USA", "origins": "MYS",
-    "destinations": "JPN", "state": "USA",
+    "goods": "dy_oxide",
+    "producers": "AUS",
+    "payer": "JPN",
+    "buyer": "USA",
+    "origins": "MYS",
+    "destinations": "JPN",
+    "state": "USA",
 }
 # terms under which a field of an instrument can matter at all
 SETTING: dict[str, dict[str, Any]] = {"export_quota": {"quota_t_per_year": 20000.0}}
@@ -35,7 +40,8 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("offtake_guarantee", "rebate_share"): {"rebate_above_usd_per_kg": 10.0},
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
-    "start_year": (2025.0, 2026.0), "quota_t_per_year": (15000.0, 1e6),
+    "start_year": (2025.0, 2026.0),
+    "quota_t_per_year": (15000.0, 1e6),
 }
 # left out while a binding export quota hangs the clearing
 LEFT_OUT = {"export_quota"}
@@ -78,7 +84,5 @@ def test_a_field_of_an_instrument_moves_a_record(name, field):
         pair = PAIRS.get(field.name, (field.low, field.high))
     else:
         pair = (field.default, OTHER.get(field.name, not field.default))
-    low, high = (
-        run([INSTRUMENTS[name](**{**terms, field.name: value})]) for value in pair
-    )
+    low, high = (run([INSTRUMENTS[name](**{**terms, field.name: value})]) for value in pair)
     assert first_difference(low, high) != ""

@@ -68,8 +68,10 @@ def test_a_frame_gives_the_arrays(short_run):
     assert accounts == pytest.approx(short_run.balance_usd.sum(), abs=1.0)
     prices = short_run.frame("prices")
     one = prices[
-        (prices["month"] == "2025-03-01") & (prices["good"] == "ndpr_oxide")
-        & (prices["place"] == "JPN") & (prices["buyer_class"] == "open")
+        (prices["month"] == "2025-03-01")
+        & (prices["good"] == "ndpr_oxide")
+        & (prices["place"] == "JPN")
+        & (prices["buyer_class"] == "open")
     ]
     c = short_run.catalogue
     expected = short_run.price_usd_per_kg[14, c.good("ndpr_oxide"), c.place("JPN"), 0]

@@ -44,7 +44,9 @@ def test_a_unit_in_a_name_is_the_unit_declared():
     """A field of months is in months."""
     for field in FIELDS:
         for ending, unit in (
-            ("_months", "months"), ("_usd_per_kg", "USD/kg"), ("_share", "share"),
+            ("_months", "months"),
+            ("_usd_per_kg", "USD/kg"),
+            ("_share", "share"),
             ("_years", "years"),
         ):
             if field.name.endswith(ending):

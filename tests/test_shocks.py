@@ -68,7 +68,8 @@ def test_a_draw_belongs_to_a_name_and_not_to_a_row():
     one, other = draw(), draw(sectors=sectors, facilities=facilities, buyers=buyers)
     for field in Shocks._fields:
         names, moved = {
-            "demand": (SECTORS, sectors), "buyer_extrapolation_share": (BUYERS, buyers),
+            "demand": (SECTORS, sectors),
+            "buyer_extrapolation_share": (BUYERS, buyers),
         }.get(field, (FACILITIES, facilities))
         np.testing.assert_array_equal(
             getattr(one, field)[..., np.argsort(names)],
@@ -79,8 +80,12 @@ def test_a_draw_belongs_to_a_name_and_not_to_a_row():
 def test_a_further_buyer_leaves_the_luck_of_sectors_and_facilities():
     """Streams do not run into each other."""
     more = draw(buyers=np.append(BUYERS, "d_usa"))
-    assert differing(draw()._replace(buyer_extrapolation_share=0), more._replace(
-        buyer_extrapolation_share=0)) == []
+    assert (
+        differing(
+            draw()._replace(buyer_extrapolation_share=0), more._replace(buyer_extrapolation_share=0)
+        )
+        == []
+    )
 
 
 def test_a_longer_run_begins_with_the_luck_of_a_shorter_one():
@@ -94,8 +99,12 @@ def test_a_longer_run_begins_with_the_luck_of_a_shorter_one():
 def test_without_spread_there_is_no_chance():
     """Every draw is its mean."""
     certain = dataclasses.replace(
-        Scenario(years=5), demand_shock_sd_share=0.0, outage_per_year=0.0,
-        capex_overrun_sd_share=0.0, delay_mean_months=0.0, cost_spread_share=0.0,
+        Scenario(years=5),
+        demand_shock_sd_share=0.0,
+        outage_per_year=0.0,
+        capex_overrun_sd_share=0.0,
+        delay_mean_months=0.0,
+        cost_spread_share=0.0,
         extrapolation_sd=0.0,
     )
     drawn = draw(certain)

@@ -19,8 +19,13 @@ from rare_market.scenario import Scenario
 from tests.conftest import PERIODS, lifecycle
 
 PLAIN = Scenario(
-    mothball_months=4, closure_months=12, restart_margin_share=0.15, mothball_margin_share=0.05,
-    ramp_months=48.0, fast_ramp_months=16.0, expansion_per_year=0.24,
+    mothball_months=4,
+    closure_months=12,
+    restart_margin_share=0.15,
+    mothball_margin_share=0.05,
+    ramp_months=48.0,
+    fast_ramp_months=16.0,
+    expansion_per_year=0.24,
 )
 
 
@@ -32,7 +37,10 @@ def advance(
     seen = []
     for period in range(months):
         life.advance(
-            period, np.full(rows, margin), np.full(rows, cost), np.full(rows, project),
+            period,
+            np.full(rows, margin),
+            np.full(rows, cost),
+            np.full(rows, project),
             life.capital_charge_usd_per_kg,
         )
         seen.append(int(life.status[0]))
@@ -77,7 +85,9 @@ def test_an_overrun_raises_the_charge_by_its_share():
 def test_a_contract_never_raises_the_rate_asked():
     """A state group in China already borrows more cheaply than a contract would allow."""
     life = lifecycle(
-        2, ownership=["private", "state"], in_china=[False, True],
+        2,
+        ownership=["private", "state"],
+        in_china=[False, True],
         scenario=Scenario(
             hurdle_rate_per_year=0.15, secured_rate_per_year=0.08, state_rate_per_year=0.05
         ),
@@ -114,7 +124,7 @@ def test_a_ramping_facility_starts_from_what_it_made_in_the_first_year():
 def test_a_long_loss_mothballs_a_private_plant_and_three_times_as_long_a_state_one():
     """Patience of 4 months against 12."""
     assert advance(lifecycle(scenario=PLAIN), 5, margin=-2.0) == [0, 0, 0, 1, 1]
-    state = advance(lifecycle(scenario=PLAIN, ownership="state"), 13, margin=-2.0)
+    state = advance(lifecycle(scenario=PLAIN, ownership="state", in_china=True), 13, margin=-2.0)
     assert state == [0] * 11 + [1, 1]
 
 
@@ -135,7 +145,12 @@ def test_good_months_wipe_out_bad_ones():
 def test_a_mothballed_plant_restarts_after_a_clear_signal():
     """A margin of 20 % on cash cost for six months in a row."""
     assert advance(lifecycle(scenario=PLAIN, status="mothballed"), 6, margin=2.0) == [
-        1, 1, 1, 1, 1, 0,
+        1,
+        1,
+        1,
+        1,
+        1,
+        0,
     ]
 
 
@@ -177,9 +192,11 @@ def test_building_takes_the_lead_time_and_the_delay_and_costs_the_budget():
     assert life.status[0] == Status.BUILDING
     spent, months = 0.0, 0
     while life.status[0] == Status.BUILDING:
-        spent += float(life.advance(
-            SIGNAL_MONTHS + months, np.zeros(1), np.ones(1), np.zeros(1), np.ones(1)
-        )[0])
+        spent += float(
+            life.advance(SIGNAL_MONTHS + months, np.zeros(1), np.ones(1), np.zeros(1), np.ones(1))[
+                0
+            ]
+        )
         months += 1
     assert months == 30
     assert spent == pytest.approx(24e6)
@@ -198,8 +215,11 @@ def test_a_busy_practised_plant_grows_as_far_as_its_margin_exceeds_the_charge():
 
 
 @given(
-    st.lists(st.sampled_from(["operating", "mothballed", "construction", "planned", "closed"]),
-             min_size=2, max_size=5),
+    st.lists(
+        st.sampled_from(["operating", "mothballed", "construction", "planned", "closed"]),
+        min_size=2,
+        max_size=5,
+    ),
     st.lists(st.floats(-8, 8), min_size=12, max_size=12),
 )
 def test_a_row_of_many_facilities_lives_as_that_facility_alone(words, margins):
@@ -210,7 +230,10 @@ def test_a_row_of_many_facilities_lives_as_that_facility_alone(words, margins):
         for life in (many, *alone):
             rows = len(life.status)
             life.advance(
-                period, np.full(rows, margin), np.full(rows, 10.0), np.full(rows, margin + 3.0),
+                period,
+                np.full(rows, margin),
+                np.full(rows, 10.0),
+                np.full(rows, margin + 3.0),
                 life.capital_charge_usd_per_kg,
             )
         assert many.status.tolist() == [int(life.status[0]) for life in alone]

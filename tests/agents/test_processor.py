@@ -70,14 +70,12 @@ def mask(size: int, *chosen: int) -> np.ndarray:
 
 
 def floor(strike: float = 110.0, upside: float = 0.0, stockpiled: bool = False) -> PriceFloor:
-    return PriceFloor(USA, mask(5, OXIDE), mask(2, USA), strike, upside, stockpiled)
+    return PriceFloor(USA, mask(5, OXIDE), mask(2, USA), strike, upside, stockpiled, 10.0)
 
 
 def test_the_netback_is_what_revenue_leaves_after_cost_and_other_feed_per_unit_of_feed():
     """(20 - 2 - 6) USD over half a kg of feed."""
-    most = netback_usd_per_kg(
-        np.array([20.0]), np.array([2.0]), np.array([6.0]), np.array([0.5])
-    )
+    most = netback_usd_per_kg(np.array([20.0]), np.array([2.0]), np.array([6.0]), np.array([0.5]))
     assert most[0] == 24.0
 
 
@@ -137,9 +135,7 @@ def test_a_single_product_is_asked_at_cost_or_above_and_joint_ones_at_their_fini
     for plant in (smelter, separator):
         plant.expect(bulletin(), regime())
     assert smelter.ask_floor_usd_per_kg[0] == pytest.approx(1.25 * 50.0 + 2.0)
-    np.testing.assert_allclose(
-        separator.ask_floor_usd_per_kg, separator.finishing_usd_per_kg[0]
-    )
+    np.testing.assert_allclose(separator.ask_floor_usd_per_kg, separator.finishing_usd_per_kg[0])
 
 
 def test_a_floor_on_sold_tonnes_raises_what_a_plant_can_pay_for_feed():
@@ -172,7 +168,7 @@ def test_a_floor_covers_its_goods_and_places_only():
 
 def test_an_offtake_covers_the_share_of_output_it_takes():
     """10 t of 25 t at 110 rather than 50 USD/kg is 24 USD/kg on average."""
-    terms = Offtake(USA, mask(5, OXIDE), mask(2, USA), 10.0, 110.0, 150.0, 0.3)
+    terms = Offtake(USA, mask(5, OXIDE), mask(2, USA), 10.0, 110.0, 150.0, 0.3, 10.0)
     payment, covered = plants().contract_payment_usd_per_kg(
         np.array([50.0, 1.0]), regime(offtakes=(terms,))
     )
@@ -232,8 +228,9 @@ def test_settling_moves_stocks_by_the_fills_and_cash_by_the_money():
     stock_t, feed_t = plant.product_stock_t.copy(), plant.feed_stock_t.copy()
     sold = np.zeros((2, ASK_STEPS))
     sold[0] = 5.0
-    plant.settle(sold.ravel(), np.full(BID_STEPS, 15.0), np.zeros(2), np.array([9.0]),
-                 np.array([4.0]))
+    plant.settle(
+        sold.ravel(), np.full(BID_STEPS, 15.0), np.zeros(2), np.array([9.0]), np.array([4.0])
+    )
     np.testing.assert_allclose(plant.product_stock_t, stock_t - [20.0, 0.0])
     np.testing.assert_allclose(plant.feed_stock_t, feed_t + 30.0)
     assert plant.sold_t.tolist() == [20.0, 0.0]
@@ -256,7 +253,9 @@ def test_a_ceiling_binds_state_plants_of_its_place_only():
     """A private plant keeps its asks."""
     ceiling = np.full((5, 2), np.inf)
     ceiling[OXIDE, CHN] = 20.0
-    cohort = plants(3, place=[CHN, CHN, USA], ownership=["state", "private", "state"])
+    cohort = plants(
+        3, place=[CHN, CHN, USA], ownership=["state", "private", "state"], in_china=True
+    )
     sheet, free = Sheet(), Sheet()
     cohort.expect(bulletin(), regime())
     cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling))
@@ -286,7 +285,10 @@ def test_a_row_of_many_plants_behaves_as_that_plant_alone(rows, oxide_usd_per_kg
         alone = lived(built([row]), published, rules)
         for name in many:
             np.testing.assert_allclose(
-                np.array(many[name][i]), np.array(alone[name][0]), rtol=1e-12, atol=1e-300,
+                np.array(many[name][i]),
+                np.array(alone[name][0]),
+                rtol=1e-12,
+                atol=1e-300,
                 err_msg=name,
             )
 
@@ -309,8 +311,9 @@ def lived(cohort: Any, published: Any, rules: Any) -> dict[str, list[list[float]
     }
 
     def keep(name: str, row: np.ndarray, values: np.ndarray) -> None:
-        for plant, value in zip(np.repeat(row, values.size // len(row)), values.ravel(),
-                                strict=True):
+        for plant, value in zip(
+            np.repeat(row, values.size // len(row)), values.ravel(), strict=True
+        ):
             seen[name][plant].append(float(value))
 
     for period in range(3):

@@ -16,6 +16,7 @@ from rare_market.scenario import Scenario
 from tests.conftest import CHN, ORE, PRICE_USD_PER_KG, USA, Sheet, bulletin, mines, regime
 
 NO_GROWTH = np.ones(2)
+ALONE = np.array(False)  # not tied to a plant
 rows_of_mines = st.lists(
     st.fixed_dictionaries(
         {
@@ -81,7 +82,7 @@ def test_a_ceiling_binds_state_mines_of_its_place_only():
     """A private mine and a mine elsewhere keep their asks."""
     ceiling = np.full((5, 2), np.inf)
     ceiling[ORE, CHN] = 5.0
-    cohort = mines(3, place=[CHN, CHN, USA], ownership=["state", "private", "state"])
+    cohort = mines(3, place=[CHN, CHN, USA], ownership=["state", "private", "state"], in_china=True)
     sheet, free = Sheet(), Sheet()
     cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling))
     cohort.post(free, bulletin(), regime())
@@ -103,7 +104,7 @@ def test_settling_takes_sold_tonnes_out_of_stock_and_books_the_money():
 def test_a_private_mine_makes_what_the_price_covers():
     """100 t a month of capacity at a price equal to mean cost makes 50 t."""
     cohort = mines()
-    cost_usd, capex_usd = cohort.plan(0, bulletin(priced(4.0)), regime(), NO_GROWTH)
+    cost_usd, capex_usd = cohort.plan(0, bulletin(priced(4.0)), regime(), NO_GROWTH, ALONE)
     assert cohort.output_t[0] == pytest.approx(50.0)
     assert cost_usd[0] == pytest.approx(50.0 * 3.5 * 1000.0)
     assert capex_usd[0] == 0.0
@@ -112,8 +113,8 @@ def test_a_private_mine_makes_what_the_price_covers():
 
 def test_a_state_mine_ignores_most_of_a_bad_price():
     """With an aim of 90 %, a price that brings out nothing still brings out nine tenths."""
-    cohort = mines(scenario=Scenario(state_output_aim_share=0.9), ownership="state")
-    cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH)
+    cohort = mines(scenario=Scenario(state_output_aim_share=0.9), ownership="state", in_china=True)
+    cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH, ALONE)
     assert cohort.output_t[0] == pytest.approx(90.0)
 
 
@@ -121,14 +122,14 @@ def test_a_full_store_brakes_a_mine():
     """Beyond two and a half times its target it makes nothing more."""
     cohort = mines()
     cohort.inventory_t = 2.5 * cohort.sales_t * (1.0 + cohort.cover_months)
-    cohort.plan(0, bulletin(), regime(), NO_GROWTH)
+    cohort.plan(0, bulletin(), regime(), NO_GROWTH, ALONE)
     assert cohort.output_t[0] == 0.0
 
 
 def test_the_mining_quota_moves_mines_bound_by_it_only():
     """An index of 1.2 in China lifts its bound mine by a fifth."""
     cohort = mines(3, place=[CHN, CHN, USA], quota_bound=[True, False, True])
-    cohort.plan(0, bulletin(), regime(), np.array([1.2, 1.0]))
+    cohort.plan(0, bulletin(), regime(), np.array([1.2, 1.0]), ALONE)
     assert cohort.output_t.tolist() == pytest.approx([120.0, 100.0, 100.0])
 
 
@@ -136,7 +137,7 @@ def test_stock_grows_by_output():
     """What is made is held until it is sold."""
     cohort = mines()
     before_t = cohort.inventory_t[0]
-    cohort.plan(0, bulletin(), regime(), NO_GROWTH)
+    cohort.plan(0, bulletin(), regime(), NO_GROWTH, ALONE)
     assert cohort.inventory_t[0] == pytest.approx(before_t + cohort.output_t[0])
 
 
@@ -145,7 +146,7 @@ def test_collection_grows_by_its_yearly_rate():
     cohort = mines(growth_per_year=0.05)
     before_t = cohort.life.capacity_t[0]
     for period in range(12):
-        cohort.plan(period, bulletin(), regime(), NO_GROWTH)
+        cohort.plan(period, bulletin(), regime(), NO_GROWTH, ALONE)
     assert cohort.life.capacity_t[0] == pytest.approx(1.05 * before_t)
 
 
@@ -183,11 +184,17 @@ def lived(cohort: Any, published: Any) -> dict[str, np.ndarray]:
         fill = np.zeros_like(quantity)
         fill[:, 0] = 0.5 * quantity[:, 0]
         cohort.settle(fill.ravel(), np.zeros(cohort.rows), fill.sum(axis=1) * 1000.0)
-        spent = cohort.plan(period, published, regime(), np.array([1.1, 1.0]))
+        spent = cohort.plan(period, published, regime(), np.array([1.1, 1.0]), ALONE)
         outputs.append(np.stack(spent, axis=1))
         columns = (
-            cohort.output_t, cohort.inventory_t, cohort.sales_t, cohort.sold_t,
-            cohort.cash_usd, cohort.life.status, cohort.life.capacity_t, cohort.life.age_months,
+            cohort.output_t,
+            cohort.inventory_t,
+            cohort.sales_t,
+            cohort.sold_t,
+            cohort.cash_usd,
+            cohort.life.status,
+            cohort.life.capacity_t,
+            cohort.life.age_months,
         )
         states.append(np.stack(columns, axis=1))
     return {"asks": np.array(asks), "outputs": np.array(outputs), "states": np.array(states)}

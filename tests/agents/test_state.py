@@ -34,7 +34,10 @@ def growth(**changed: float) -> float:
 
 def states(scenario: Scenario | None = None) -> States:
     return States(
-        names=("CHN", "USA"), goods=5, quota_good=OXIDE, quota_place=CHN,
+        names=("CHN", "USA"),
+        goods=5,
+        quota_good=OXIDE,
+        quota_place=CHN,
         scenario=scenario or Scenario(),
     )
 
@@ -92,9 +95,7 @@ def test_a_state_offers_what_it_holds_half_of_it_below_the_last_price():
     cohort, sheet = states(), Sheet()
     cohort.stockpile_t[USA, OXIDE] = 30.0
     cohort.post(sheet, bulletin())
-    quantity, limit = (
-        column.reshape(2, 5, RESALE_STEPS) for column in sheet.asks["state"]
-    )
+    quantity, limit = (column.reshape(2, 5, RESALE_STEPS) for column in sheet.asks["state"])
     assert quantity[USA, OXIDE].tolist() == [15.0, 15.0]
     assert limit[USA, OXIDE].tolist() == [45.0, 50.0]
     assert quantity.sum() == 30.0
@@ -119,9 +120,7 @@ def test_a_row_of_the_states_is_that_state_alone():
     both.post(sheet, bulletin())
     alone.post(other, bulletin())
     for one, another in zip(sheet.asks["state"], other.asks["state"], strict=True):
-        np.testing.assert_array_equal(
-            one.reshape(2, -1)[USA], another.reshape(2, -1)[USA]
-        )
+        np.testing.assert_array_equal(one.reshape(2, -1)[USA], another.reshape(2, -1)[USA])
 
 
 def test_the_mining_quota_is_set_in_december_for_its_place_alone():

@@ -82,9 +82,7 @@ class Kernel:
         for period in periods:
             hint = self.hint if self.warm else None
             data = self.series
-            result = clear(
-                data.layout, *data.periods[period], data.cost, data.limit, None, hint
-            )
+            result = clear(data.layout, *data.periods[period], data.cost, data.limit, None, hint)
             self.hint = result.node_price_usd_per_kg
         return len(periods) * GOODS
 

@@ -115,9 +115,7 @@ def test_money_sums_to_zero_under_it(name, bound_runs):
 def test_tonnes_are_conserved_under_it(name, bound_runs):
     """Of every element, stocks grow by what is mined and collected less consumed and lost."""
     mass = bound_runs[name].mass
-    mined, collected, consumed, lost, stock = (
-        mass[1:, :, i] for i in range(len(MASS_COLUMNS))
-    )
+    mined, collected, consumed, lost, stock = (mass[1:, :, i] for i in range(len(MASS_COLUMNS)))
     change = np.diff(mass[:, :, MASS_COLUMNS.index("stock_t")], axis=0)
     assert np.abs(change - (mined + collected - consumed - lost)).max() < 1e-6
     assert (stock >= 0).all()

@@ -44,9 +44,7 @@ def test_of_two_ceilings_the_lower_holds(market):
 
 def test_no_state_producer_asks_more_than_the_ceiling():
     """Every ask of a Chinese state plant for the good, after it has come into force."""
-    market = RareEarthMarket(
-        Scenario(years=2), [Undercutting(start_year=2025.0, depth_share=0.6)]
-    )
+    market = RareEarthMarket(Scenario(years=2), [Undercutting(start_year=2025.0, depth_share=0.6)])
     for _ in range(13):
         market.step()
     c, plants = market.catalogue, market.processors

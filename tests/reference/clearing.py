@@ -46,9 +46,7 @@ def clear_good(asks, bids, lane_cost, lane_limit) -> ReferenceClearing:
     root = places + demands
     ask_steps, bid_steps = _steps(asks), _steps(bids)
     arcs = [Arc(root, place, limit, total) for (place, limit), total in ask_steps.items()]
-    arcs += [
-        Arc(places + node, root, -limit, total) for (node, limit), total in bid_steps.items()
-    ]
+    arcs += [Arc(places + node, root, -limit, total) for (node, limit), total in bid_steps.items()]
     lanes = [
         (o, d)
         for o in range(places)
