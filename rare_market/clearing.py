@@ -562,15 +562,17 @@ def _clear_goods(
                         )
                     for o in range(places):
                         for d in range(demands):
-                            c = ((ticks[o, d] + extra[o, d]) << shift) - (
-                                tie_weight[o, d] >> tie_shift
+                            # a rent beyond all use would not fit once shifted
+                            c = ticks[o, d] + extra[o, d]
+                            cost[o, d] = (
+                                (c << shift) - (tie_weight[o, d] >> tie_shift)
+                                if c < useful
+                                else _INF
                             )
-                            cost[o, d] = c if ticks[o, d] < useful else _INF
                     for a in range(arcs):
                         o, d = arc[a].tail, arc[a].head - places
-                        arc[a].cost = ((arc[a].ticks + extra[o, d]) << shift) - (
-                            tie_weight[o, d] >> tie_shift
-                        )
+                        c = min(arc[a].ticks + extra[o, d], max(arc[a].ticks, useful))
+                        arc[a].cost = (c << shift) - (tie_weight[o, d] >> tie_shift)
                     _start(
                         g, places, arcs, useful, shift, lowest, highest, unit, hint, price, lots,
                         cost, node, arc,

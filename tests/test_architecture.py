@@ -19,7 +19,6 @@ TESTED_ELSEWHERE = {
     "policies/current_law.py": "no instrument; its rules are those of test_equilibrium_2024.py",
     "goods.py": "codes of the tables: test_inputs.py",
     "listing.py": "what the command line prints: test_main.py",
-    "policies/export_quota.py": "its test hangs in the clearing; parked until that is mended",
     "regime.py": "a tuple without behaviour: policies/test_laws.py amends it",
     "settlement.py": "tonnes and money of a month: test_conservation.py and policies/",
 }

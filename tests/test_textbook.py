@@ -138,3 +138,28 @@ def test_a_state_bid_for_domestic_goods_holds_the_floor():
     )
     assert result.price_usd_per_kg[0, :2].tolist() == [65.0, 80.0]
     assert result.flow_t[0, :, :2].tolist() == [[0, 300], [500, 0]]
+
+
+def test_a_quota_over_goods_of_very_different_price_goes_to_the_dear_one():
+    """One rent per tonne: the licence for 10 t is worth 4,990 USD/kg, which the dear good pays.
+
+    Ce-like oxide costs 0.5 and sells at 1, Tb-like oxide costs 10 and sells at 5,000 abroad.
+    """
+    layout = book_layout(
+        np.array([0, 1]), np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), 2, 2, 1
+    )
+    lanes = np.zeros((2, 2, 2))
+    quota = Quotas(np.ones((1, 2), bool), np.array([0]), np.array([-1]), np.array([10.0]))
+    result = clear(
+        layout,
+        np.array([100.0, 100.0]),
+        np.array([0.5, 10.0]),
+        np.array([100.0, 100.0]),
+        np.array([1.0, 5000.0]),
+        lanes,
+        np.full(lanes.shape, np.inf),
+        quota,
+    )
+    np.testing.assert_allclose(result.flow_t[:, 0, 1], [0.0, 10.0])
+    np.testing.assert_allclose(result.quota_rent_usd_per_kg, [4990.0])
+    assert not result.fallback.any()

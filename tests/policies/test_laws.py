@@ -37,9 +37,7 @@ BINDING: dict[str, dict[str, Any]] = {
     "export_quota": {"quota_t_per_year": 20000.0},
 }
 
-# left out while a binding export quota hangs the clearing
-LEFT_OUT = {"export_quota"}
-CASES = [name for name in INSTRUMENTS if name not in LEFT_OUT]
+CASES = list(INSTRUMENTS)
 
 every_instrument = pytest.mark.parametrize("name", CASES)
 
