@@ -523,14 +523,36 @@ def _clear_goods(
     middle, masked = np.empty(nodes, np.int64), np.empty(demands, np.int64)
     for g in which:
         problem, asks, low_ask, top_ask = _read_side(
-            0, g * nodes, 0, places, unit, node_start, slot_order, ask_quantity_t, ask_limit,
-            price, lots, order, node,
+            0,
+            g * nodes,
+            0,
+            places,
+            unit,
+            node_start,
+            slot_order,
+            ask_quantity_t,
+            ask_limit,
+            price,
+            lots,
+            order,
+            node,
         )
         if problem != _OK:
             return problem
         problem, count, low_bid, top_bid = _read_side(
-            asks, g * nodes, places, nodes, unit, node_start, slot_order, bid_quantity_t,
-            bid_limit, price, lots, order, node,
+            asks,
+            g * nodes,
+            places,
+            nodes,
+            unit,
+            node_start,
+            slot_order,
+            bid_quantity_t,
+            bid_limit,
+            price,
+            lots,
+            order,
+            node,
         )
         if problem != _OK:
             return problem if problem == _TOO_MUCH else problem + _BID_PROBLEM
@@ -557,7 +579,12 @@ def _clear_goods(
                 if turn == 0 or solutions > 1:
                     if quotas > 0:
                         _charge(
-                            g, classes, quota_goods, quota_origin, quota_destination, rents[m],
+                            g,
+                            classes,
+                            quota_goods,
+                            quota_origin,
+                            quota_destination,
+                            rents[m],
                             extra,
                         )
                     for o in range(places):
@@ -574,11 +601,32 @@ def _clear_goods(
                         c = min(arc[a].ticks + extra[o, d], max(arc[a].ticks, useful))
                         arc[a].cost = (c << shift) - (tie_weight[o, d] >> tie_shift)
                     _start(
-                        g, places, arcs, useful, shift, lowest, highest, unit, hint, price, lots,
-                        cost, node, arc,
+                        g,
+                        places,
+                        arcs,
+                        useful,
+                        shift,
+                        lowest,
+                        highest,
+                        unit,
+                        hint,
+                        price,
+                        lots,
+                        cost,
+                        node,
+                        arc,
                     )
                     if _pivot(
-                        places, arcs, useful, shift, pivot_limit, price, lots, cost, node, arc,
+                        places,
+                        arcs,
+                        useful,
+                        shift,
+                        pivot_limit,
+                        price,
+                        lots,
+                        cost,
+                        node,
+                        arc,
                         masked,
                     ):
                         in_use = _read_tree(places, arcs, node, arc, used)
@@ -589,19 +637,59 @@ def _clear_goods(
                         )
                 if turn == 0 and len(weights) == 0:
                     _count_use(
-                        g, places, classes, in_use, arcs, quota_goods, quota_origin,
-                        quota_destination, price, lots, ticks, node, arc, used, use,
+                        g,
+                        places,
+                        classes,
+                        in_use,
+                        arcs,
+                        quota_goods,
+                        quota_origin,
+                        quota_destination,
+                        price,
+                        lots,
+                        ticks,
+                        node,
+                        arc,
+                        used,
+                        use,
                     )
                 elif turn == 0:
                     carried = _bound_prices(
-                        m, places, in_use, arcs, carried, ticks, node, arc, used, carrying, lower,
+                        m,
+                        places,
+                        in_use,
+                        arcs,
+                        carried,
+                        ticks,
+                        node,
+                        arc,
+                        used,
+                        carrying,
+                        lower,
                         upper,
                     )
                 else:
                     _publish(
-                        g, places, in_use, arcs, weights[m], unit, price, lots, order, ticks,
-                        charged, node, arc, used, middle, ask_fill_t, bid_fill_t, flow_t,
-                        marginal, certificate,
+                        g,
+                        places,
+                        in_use,
+                        arcs,
+                        weights[m],
+                        unit,
+                        price,
+                        lots,
+                        order,
+                        ticks,
+                        charged,
+                        node,
+                        arc,
+                        used,
+                        middle,
+                        ask_fill_t,
+                        bid_fill_t,
+                        flow_t,
+                        marginal,
+                        certificate,
                     )
             if len(weights) == 0:
                 break
@@ -615,8 +703,21 @@ def _clear_goods(
                     flow_t[g] = 0.0
                     lane_rent[g] = 0.0
                 _quote(
-                    g, places, unit, carried, arcs, ticks, charged, arc, carrying, lower, upper,
-                    middle, lane_rent, quoted, certificate,
+                    g,
+                    places,
+                    unit,
+                    carried,
+                    arcs,
+                    ticks,
+                    charged,
+                    arc,
+                    carrying,
+                    lower,
+                    upper,
+                    middle,
+                    lane_rent,
+                    quoted,
+                    certificate,
                 )
         if len(weights) > 0:
             for d in range(demands):

@@ -298,6 +298,9 @@ class Records:
             paid[t, good, destination, OPEN] += tonnes * price
         with np.errstate(invalid="ignore", divide="ignore"):
             transaction = paid / bought
+        # bound buyers exist for some goods only; elsewhere their price is a copy of the open one
+        traded = bought[:n].any(axis=(0, 2))[None, :, None, :]
+        traded[..., OPEN] = True
         columns = self._grid(
             {
                 "price_usd_per_kg": self.price_usd_per_kg,
@@ -310,7 +313,7 @@ class Records:
                 "status": self.status,
             },
             {"good": self.catalogue.goods, "place": places, "buyer_class": BUYER_CLASSES},
-            np.isfinite(self.price_usd_per_kg[:n]),
+            np.isfinite(self.price_usd_per_kg[:n]) & traded,
         )
         columns["status"] = Label(STATUSES, columns["status"].astype(np.int64))
         return columns

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rare_market.declare import declarations
-from rare_market.policies import INSTRUMENTS, PriceFloor
+from rare_market.policies import INSTRUMENTS, PriceFloor, Undercutting
 from rare_market.scenario import Scenario
 from tests.conftest import first_difference, run
 
@@ -17,7 +17,10 @@ NO_NUMBER = {"start_year", "data_folder"}
 YEARS = {"quota_demand_share": 3, "quota_price_response": 3}
 # fields that act only late and only where a contract secures revenue, or in a glut
 LATE: dict[str, dict[str, Any]] = {
-    "secured_rate_per_year": {"policies": [PriceFloor(start_year=2025.0)], "years": 12},
+    "secured_rate_per_year": {
+        "policies": [Undercutting(), PriceFloor(strike_usd_per_kg=85.0)],
+        "years": 12,
+    },
     "quota_stock_response": {"years": 12},
 }
 FIELDS = [f for f in declarations(Scenario) if f.name not in NO_NUMBER]
