@@ -63,6 +63,13 @@ LINES = (
     Column("public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0),
     Column("duty_revenue_musd", "import duties collected by allies", "billion USD", 1e-3, 2),
     Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),
+    Column(
+        "china_income_change_musd",
+        "income of Chinese mines and plants, against no undercutting",
+        "billion USD",
+        1e-3,
+        1,
+    ),
     Column("china_cost_musd", "Chinese treasury's cost of undercutting", "billion USD", 1e-3, 2),
 )
 
