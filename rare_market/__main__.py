@@ -78,7 +78,6 @@ def run(
 
     from tqdm import tqdm
 
-    from rare_market import report
     from rare_market.compare import compare, default_worlds
     from rare_market.declare import InvalidValueError
 
@@ -88,6 +87,8 @@ def run(
         comparison = compare(
             scenario, worlds, replications, folder / "records", processes, bar.update
         )
+    from rare_market import report  # loads pandas and matplotlib, not needed before
+
     try:
         report.write(comparison, folder)
     except InvalidValueError as error:
@@ -163,10 +164,10 @@ def _scenario(file: str | None, settings: tuple[str, ...], seed: int | None) -> 
 
 
 def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
+    from rare_market.dataset import read_data
     from rare_market.declare import InvalidValueError
     from rare_market.inputs import InputError
     from rare_market.policies import read_policy
-    from rare_market.world import read_data
 
     try:
         data = read_data(scenario.data_folder)

@@ -112,6 +112,7 @@ def load_posted(file: Path) -> Posted:
 class Poster(Protocol):
     """What the book must know of a kind of trader to give it room."""
 
+    place: np.ndarray  # [row]
     ask_row: np.ndarray  # [order] row of the trader within its kind
     ask_good: np.ndarray
     ask_place: np.ndarray

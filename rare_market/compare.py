@@ -19,7 +19,6 @@ import numpy as np
 
 from rare_market import measures
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, OPEN
-from rare_market.model import simulate
 from rare_market.policies import (
     OfftakeGuarantee,
     Policy,
@@ -266,6 +265,8 @@ def _run_chunk(
     scenario: Scenario, world: World, replications: list[int], records_folder: Path | None
 ) -> list[dict[str, Any]]:
     """Run one world for some replications; executed in a worker process."""
+    from rare_market.model import simulate  # workers load the model, the parent does not
+
     results = []
     for replication in replications:
         records = simulate(scenario.replicate(replication), world.policies)

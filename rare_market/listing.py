@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from rare_market.dataset import read_data
 from rare_market.declare import declarations
 from rare_market.goods import STAGES
 from rare_market.policies import INSTRUMENTS
 from rare_market.scenario import Scenario
-from rare_market.world import read_data
 
 
 def rows(what: str) -> list[dict[str, Any]]:

@@ -14,15 +14,16 @@ from rare_market.agents.processor import Processor
 from rare_market.agents.producer import Producer
 from rare_market.agents.state import State
 from rare_market.board import PriceBoard
-from rare_market.book import Book
+from rare_market.book import Book, Poster
 from rare_market.clearing import Quotas
+from rare_market.dataset import read_data
 from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy
 from rare_market.records import Bulletin, Records, provenance_of
 from rare_market.scenario import Scenario
 from rare_market.settlement import SEPARATION, usd
-from rare_market.world import build_world, read_data
+from rare_market.world import build_world
 
 
 def simulate(scenario: Scenario, policies: Sequence[Policy] = ()) -> Records:
@@ -63,8 +64,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     Attributes
     ----------
-    producers, processors, buyers, states
-        the cohorts, columns of all traders of a kind; Mesa's agents are views of their rows.
+    producers, processors, buyers, states, cohorts
+        the cohorts, columns of all traders of a kind, and all by kind; Mesa's agents are views of
+        their rows.
     board, regime, bulletin
         last prices, rules in force, and what was published this month.
     posted, clearing
@@ -94,15 +96,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         ):
             for row in range(cohort.rows):
                 kind(self, cohort, row)
-        self.book = Book(
-            {
-                "producer": self.producers,
-                "processor": self.processors,
-                "buyer": self.buyers,
-                "state": self.states,
-            },
-            data.catalogue,
-        )
+        self.cohorts: dict[str, Poster] = {
+            "producer": self.producers,
+            "processor": self.processors,
+            "buyer": self.buyers,
+            "state": self.states,
+        }
+        self.book = Book(self.cohorts, data.catalogue)
         self.board = PriceBoard(*world.start, s.trend_months, s.expectation_months)
         self.ledger = Ledger(len(data.catalogue.places))
         self.records = Records(
@@ -179,12 +179,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         node = bids.place * len(BUYER_CLASSES) + bids.buyer_class
         earned = usd(result.ask_fill_t, result.netback_usd_per_kg[asks.good, asks.place])
         self.paid_usd = usd(result.bid_fill_t, result.price_usd_per_kg[bids.good, node])
-        for kind, part in book.ask_part.items():
-            at = asks.place[part]
-            ledger.pay(("carrier", at), (kind, at), "goods", earned[part])
-        for kind, part in book.bid_part.items():
-            at = bids.place[part]
-            ledger.pay((kind, at), ("carrier", at), "goods", self.paid_usd[part])
+        sales_usd = {kind: book.asks_by_trader(kind, earned) for kind in book.ask_part}
+        spent_usd = {kind: book.bids_by_trader(kind, self.paid_usd) for kind in book.bid_part}
+        for kind, trader in self.cohorts.items():
+            at = trader.place
+            ledger.pay(("carrier", at), (kind, at), "goods", sales_usd[kind])
+            ledger.pay((kind, at), ("carrier", at), "goods", spent_usd[kind])
         ledger.settle_trade(
             result.flow_t,
             result.price_usd_per_kg,
@@ -195,25 +195,25 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
-        sales_usd = book.asks_by_trader("producer", earned) + month.ore_sold_usd
-        tax_usd = sales_usd * self.regime.resource_tax_share[p.good, p.place]
+        ore_usd = sales_usd["producer"] + month.ore_sold_usd
+        tax_usd = ore_usd * self.regime.resource_tax_share[p.good, p.place]
         ledger.pay(("producer", p.place), ("state", p.place), "resource_tax", tax_usd)
         p.settle(
             result.ask_fill_t[book.ask_part["producer"]],
             month.ore_sold_t,
-            sales_usd - tax_usd,
+            ore_usd - tax_usd,
         )
         m.settle(
             result.ask_fill_t[book.ask_part["processor"]],
             result.bid_fill_t[book.bid_part["processor"]],
             month.offtake_t,
-            book.asks_by_trader("processor", earned) + month.offtake_usd,
-            book.bids_by_trader("processor", self.paid_usd) + month.ore_paid_usd,
+            sales_usd["processor"] + month.offtake_usd,
+            spent_usd["processor"] + month.ore_paid_usd,
         )
         self.floor_t = settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
-        self.spent_usd = book.bids_by_trader("buyer", self.paid_usd)
+        self.spent_usd = spent_usd["buyer"]
         ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self.spent_usd)
         self.states.settle(result.ask_fill_t[book.ask_part["state"]])
 
@@ -282,7 +282,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
         cost = np.repeat(self.cost.total[:, :, :, None], len(BUYER_CLASSES), axis=3)
-        cost[r.flow_limit_t <= 0.0] = np.inf
+        limited = np.isfinite(r.flow_limit_t)
+        if limited.any():
+            cost[r.flow_limit_t <= 0.0] = np.inf
         for buyer_class, excluded in enumerate(r.excluded_origin):
             cost[:, excluded, :, buyer_class] = np.inf
         origin = [quota.origin for quota in r.export_quotas]
@@ -292,7 +294,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
             left_t.append(quota.quota_t - sent_t.sum() + sent_t[:, quota.origin].sum())
-        for good, o, d in np.argwhere(np.isfinite(r.flow_limit_t) & (r.flow_limit_t > 0.0)):
+        for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):
             origin.append(int(o))
             destination.append(int(d))
             counted.append(np.arange(goods) == good)

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rare_market.board import PriceBoard
-from rare_market.book import Book
-from rare_market.clearing import Clearing
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
 from rare_market.ledger import KINDS, REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from rare_market.board import PriceBoard
+    from rare_market.book import Book
+    from rare_market.clearing import Clearing
 
 CHANNELS = ("market", "tied", "offtake")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")

@@ -15,12 +15,12 @@ from rare_market.agents.buyer import Buyers
 from rare_market.agents.lifecycle import Lifecycle, Luck
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.dataset import Data, read_data
 from rare_market.goods import Catalogue
 from rare_market.model import simulate
 from rare_market.records import Bulletin, Records
 from rare_market.regime import Regime, open_regime
 from rare_market.scenario import Scenario
-from rare_market.world import Data, read_data
 
 DATA = Path(__file__).parent.parent / "rare_market" / "data"
 PERIODS = 24  # months of outages drawn for a cohort built by hand

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rare_market.dataset import START_BASIS, START_PERIOD_LABEL, Data
 from rare_market.goods import OPEN
 from rare_market.measures import china_share, mine_output_t
 from rare_market.records import Records
-from rare_market.world import START_BASIS, START_PERIOD_LABEL, Data
 from tests.conftest import edited_data, run
 
 OXIDES = ("ndpr_oxide", "dy_oxide", "tb_oxide", "la_oxide", "ce_oxide")

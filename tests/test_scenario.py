@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
+from rare_market.dataset import Data
 from rare_market.declare import InvalidValueError, declarations
 from rare_market.scenario import Scenario, read_scenario
-from rare_market.world import Data
 
 FIELDS = list(declarations(Scenario))
 NUMBERS = [field for field in FIELDS if field.low is not None]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rare_market.agents.producer import NO_PLANT
+from rare_market.dataset import read_data
 from rare_market.goods import BOUND, OPEN
 from rare_market.scenario import Scenario
-from rare_market.world import build_world, read_data
+from rare_market.world import build_world
 
 
 @pytest.fixture(scope="module")

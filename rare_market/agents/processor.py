@@ -209,6 +209,8 @@ class Processors:
         """
         leg, price = self.product, price_usd_per_kg
         payment, covered = np.zeros(len(leg.row)), np.zeros(len(leg.row))
+        if not regime.price_floors and not regime.offtakes:
+            return payment, covered
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
         for offtake in () if sold_only else regime.offtakes:
             under = offtake.goods[leg.good] & offtake.places[leg.place]
