@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from rare_market.dataset import read_data
-from rare_market.inputs import InputError, data_folder
+from rare_market.inputs import InputError, table_path
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     copy = tmp_path / "data"
-    shutil.copytree(data_folder(), copy)
+    shutil.copytree(table_path("goods").parent, copy)
     return copy
 
 
