@@ -213,8 +213,8 @@ def first_difference(one: Records, other: Records, months: int | None = None) ->
     return "" if contracts[0] == contracts[1] else "contract_trades"
 
 
-def edited_data(folder: Path, table: str, edit: Callable[[list[dict[str, str]]], Any]) -> str:
-    """Copy the data tables and edit the rows of one; returns the folder for a scenario."""
+def edited_data(folder: Path, table: str, edit: Callable[[list[dict[str, str]]], Any]) -> Path:
+    """Copy the data tables and edit the rows of one; returns the folder."""
     copy = folder / "data"
     if not copy.exists():
         shutil.copytree(DATA, copy)
@@ -227,7 +227,7 @@ def edited_data(folder: Path, table: str, edit: Callable[[list[dict[str, str]]],
         writer = csv.DictWriter(lines, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    return str(copy)
+    return copy
 
 
 def run(policies: Sequence[Any] = (), **assumptions: Any) -> Records:

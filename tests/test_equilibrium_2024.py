@@ -76,7 +76,7 @@ def test_a_start_away_from_the_record_is_forgotten_within_two_years(factor, tmp_
             ):
                 row["price_usd_per_kg"] = str(factor * float(row["price_usd_per_kg"]))
 
-    folder = edited_data(tmp_path, "prices", scale)
+    folder = str(edited_data(tmp_path, "prices", scale))
     calm, moved = run(years=2), run(years=2, data_folder=folder)
     c = calm.catalogue
     at = (slice(None), c.good("ndpr_oxide"), c.china, OPEN)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +23,7 @@ from rare_market.inputs import (
 )
 from rare_market.policies import INSTRUMENTS
 from rare_market.scenario import Scenario
+from tests.conftest import edited_data
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "rare_market" / "data"
@@ -36,23 +35,6 @@ Row = dict[str, str]
 @pytest.fixture(scope="module")
 def tables() -> Tables:
     return load_tables()
-
-
-def edited(folder: Path, table: str, edit: Callable[[list[Row]], object]) -> Path:
-    """Copy the data and edit the rows of one table."""
-    copy = folder / "data"
-    if not copy.exists():
-        shutil.copytree(DATA, copy)
-    path = copy / f"{table}.csv"
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    header = list(rows[0])
-    edit(rows)
-    with path.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, header, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return copy
 
 
 def total(table: Table, column: str, **where: str) -> float:
@@ -141,7 +123,7 @@ def oxide_balance(tables: Tables) -> dict[str, tuple[float, float, float, float]
 def test_a_bad_field_is_refused_in_one_sentence(
     tmp_path: Path, table: str, column: str, value: str, words: str
 ) -> None:
-    folder = edited(tmp_path, table, lambda rows: rows[0].update({column: value}))
+    folder = edited_data(tmp_path, table, lambda rows: rows[0].update({column: value}))
     with pytest.raises(InputError) as refused:
         load_tables(folder)
     sentence = str(refused.value)
@@ -153,7 +135,9 @@ def test_a_bad_field_is_refused_in_one_sentence(
 
 
 def test_the_sentence_names_row_key_value_and_bound(tmp_path: Path) -> None:
-    folder = edited(tmp_path, "facilities", lambda rows: rows[4].update(capacity_t_per_year="-7.5"))
+    folder = edited_data(
+        tmp_path, "facilities", lambda rows: rows[4].update(capacity_t_per_year="-7.5")
+    )
     with pytest.raises(
         InputError, match=r"facilities.csv, row 6 \(\w+\): capacity_t_per_year"
     ) as e:
@@ -168,11 +152,11 @@ def test_a_recipe_that_creates_mass_is_refused(tmp_path: Path) -> None:
                 row["quantity_t"] = "0.3"
 
     with pytest.raises(InputError, match=r"separate_monazite: outputs hold .* more NdPr"):
-        load_tables(edited(tmp_path, "recipes", make_mass))
+        load_tables(edited_data(tmp_path, "recipes", make_mass))
 
 
 def test_a_second_row_with_the_same_key_is_refused(tmp_path: Path) -> None:
-    folder = edited(tmp_path, "demand", lambda rows: rows.append(dict(rows[0])))
+    folder = edited_data(tmp_path, "demand", lambda rows: rows.append(dict(rows[0])))
     with pytest.raises(InputError, match="the key occurs twice"):
         load_tables(folder)
 
@@ -238,19 +222,19 @@ def test_a_new_place_and_a_new_good_are_rows_of_data(tmp_path: Path) -> None:
         },
     }
     for table, row in new.items():
-        folder = edited(tmp_path, table, lambda rows, row=row: rows.append(row | common))  # type: ignore[misc]
+        folder = edited_data(tmp_path, table, lambda rows, row=row: rows.append(row | common))  # type: ignore[misc]
     loaded = load_tables(folder)
     assert "CHL" in loaded.places["place"]
     assert total(loaded.demand, "demand_t_per_year", good="gallium") == 10
 
 
 def test_a_table_without_rows_is_a_table(tmp_path: Path) -> None:
-    folder = edited(tmp_path, "stocks", lambda rows: rows.clear())
+    folder = edited_data(tmp_path, "stocks", lambda rows: rows.clear())
     assert load_tables(folder).stocks.rows == 0
 
 
 def test_a_checksum_changes_with_its_table_alone(tmp_path: Path) -> None:
-    folder = edited(tmp_path, "goods", lambda rows: rows[0].update(note="changed"))
+    folder = edited_data(tmp_path, "goods", lambda rows: rows[0].update(note="changed"))
     before, after = table_checksums(), table_checksums(folder)
     assert [name for name in before if before[name] != after[name]] == ["goods"]
 

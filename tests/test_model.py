@@ -54,7 +54,7 @@ def test_the_order_of_the_rows_changes_nothing_beyond_rounding(tables, tmp_path,
     """Facilities and demand rows in another order, compared by name."""
     chance = random.Random(3)
     for table in tables:
-        folder = edited_data(tmp_path, table, chance.shuffle)
+        folder = str(edited_data(tmp_path, table, chance.shuffle))
     shuffled = run(data_folder=folder)
     assert sorted(shuffled.facility) == sorted(short_run.facility)
     if "facilities" in tables:
