@@ -22,10 +22,6 @@ class BadInput(click.ClickException):
 
     exit_code = EXIT_BAD_INPUT
 
-    def show(self, file: Any = None) -> None:
-        """Print the sentence alone."""
-        click.echo(self.message, err=True)
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="rare-market", prog_name="rare-market")
@@ -209,7 +205,7 @@ def main() -> None:
     try:
         sys.exit(cli.main(prog_name="rare-market", standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
+        click.echo(error.format_message(), err=True)  # one sentence, no usage lines
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

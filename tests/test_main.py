@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from rare_market.__main__ import EXIT_BAD_INPUT, cli
+from rare_market.__main__ import EXIT_BAD_INPUT, cli, main
 from rare_market.book import load_posted
 from rare_market.model import RareEarthMarket
 from rare_market.scenario import Scenario
@@ -113,6 +113,27 @@ def test_bad_input_is_one_sentence_with_exit_code_2_before_any_run(arguments, wo
     for word in words:
         assert word in result.stderr
     assert not folder.exists() or not any(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--seed", "x"], ["--seed", "x", "integer"]),
+        (["run", "--sead", "1"], ["--sead", "--seed"]),
+        (["list", "mines"], ["mines", "policies"]),
+        (["run", "--set", "years=0"], ["scenario", "years = 0", "1 to 30"]),
+    ],
+)
+def test_the_console_script_says_what_is_wrong_in_one_line(arguments, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["rare-market", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out) == (EXIT_BAD_INPUT, "")
+    assert len(err.strip().splitlines()) == 1
+    assert not err.startswith("Error")
+    for word in words:
+        assert word in err
 
 
 @pytest.mark.parametrize(
