@@ -1304,7 +1304,11 @@ def _quote(
         if not moved:
             break
         settling = True
-        while settling:  # along the lanes in use first, which settles most nodes
+        # along the lanes in use first, which settles most nodes; where rents were rounded, bounds
+        # can contradict each other round a ring and never settle: the certificate says by how much
+        for _ in range(2 * nodes):
+            if not settling:
+                break
             settling = False
             for i in range(carried):
                 o, v = carrying[i].tail, carrying[i].head

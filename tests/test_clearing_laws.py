@@ -7,11 +7,15 @@ from hypothesis import strategies as st
 
 from rare_market.clearing import Quotas, no_quotas
 from tests.check_clearing import (
+    KINDS,
+    market_faults,
     optimality_faults,
     permuted,
+    quiet_solver,
     quota_use,
     reference_faults,
     same_bits,
+    sample_market,
     welfare,
 )
 from tests.reference.highs import clear_highs
@@ -262,3 +266,12 @@ def test_a_quota_rent_is_worth_one_more_tonne_of_quota(market, quarters):
     gain = (welfare(*with_quota(quota_t + step_t)) - value) / step_t
     loss = (value - welfare(*with_quota(quota_t - step_t))) / step_t
     assert gain - 1e-6 <= result.quota_rent_usd_per_kg[0] <= loss + 1e-6
+
+
+def test_quotas_whose_rounded_rents_contradict_each_other_end_and_are_optimal():
+    # three quotas over one good: prices at the rounded rents cannot all meet round a ring of lanes
+    number = 41624
+    kind, chance = KINDS[number % len(KINDS)], np.random.default_rng([1, number])
+    market = sample_market(chance, kind)
+    assert len(market.quotas.quota_t) == 3
+    assert market_faults(market, kind, chance, quiet_solver(), reference=False) == []
