@@ -18,7 +18,6 @@ FACILITY_STAGES = ("mine", "separation", "metal", "magnet", "recycling")
 BUYER_CLASSES = ("open", "bound")  # bound: buys only goods of an origin that is not excluded
 OPEN, BOUND = 0, 1
 MONTHS_PER_YEAR = 12
-PRICE_BASE = "USD of 2024"
 
 
 class Catalogue(NamedTuple):

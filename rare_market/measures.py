@@ -157,13 +157,3 @@ def china_income_usd(records: Records, first_year: int, last_year: int) -> float
     own = records.balance_usd[months][:, kinds, c.china].copy()
     own[:, :, REASONS.index("undercutting")] = 0.0
     return float(own.sum())
-
-
-def shortage_share(records: Records, first_year: int, last_year: int) -> float:
-    """Use that could not be met, as a share of allied use of magnets."""
-    c = records.catalogue
-    months = _years(records, first_year, last_year)
-    magnets = c.of_stage("magnet")
-    short = records.shortage_t[months][:, magnets][:, :, c.allied].sum()
-    used = records.used_t[months][:, magnets][:, :, c.allied].sum()
-    return float(short / (short + used)) if used > 0 else 0.0

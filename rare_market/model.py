@@ -210,7 +210,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             sales_usd["processor"] + month.offtake_usd,
             spent_usd["processor"] + month.ore_paid_usd,
         )
-        self.floor_t = settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
+        settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.spent_usd = spent_usd["buyer"]
@@ -243,10 +243,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.write_market(t, self.board, self.clearing, self.book, self.paid_usd, month.trades)
         records.balance_usd[t] = self.ledger.balance_usd
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
-        legs, goods = self.processors.product, len(self.catalogue.goods)
-        records.secured_t[t] = np.bincount(
-            legs.good, self.floor_t + month.offtake_t, minlength=goods
-        )
         self.world.write(records, t, self.spent_usd)
         self.period += 1
         records.periods = self.period

@@ -114,8 +114,6 @@ class Records:
         ``[period, good, place]`` produced.
     stock_t
         ``[period, good, place]`` held by anyone.
-    secured_t
-        ``[period, good]`` tonnes paid for under price floors and offtakes.
     mass
         ``[period, element, column of MASS_COLUMNS]`` tonnes as oxide.
     facility_status, facility_output_t
@@ -163,7 +161,6 @@ class Records:
         self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
         self.made_t = np.zeros(place)
-        self.secured_t = np.zeros((periods, goods))
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
         self.facility_output_t = np.zeros((periods, len(facility)))
@@ -227,11 +224,6 @@ class Records:
         """First day of each recorded month, ``datetime64[D]``."""
         first = np.datetime64(f"{self.start_year}-01", "M")
         return (first + np.arange(self.periods)).astype("datetime64[D]")
-
-    def year_slice(self, year: int) -> slice:
-        """Periods of a calendar year."""
-        first = (year - self.start_year) * MONTHS_PER_YEAR
-        return slice(first, first + MONTHS_PER_YEAR)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return one part of the records as a tidy table.

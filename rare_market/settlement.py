@@ -111,7 +111,7 @@ def _deliver_tied_ore(
     offered = np.where(pays, p.inventory_t[tied], 0.0)
     asked = np.bincount(leg, offered, minlength=len(m.feed_want_t))
     tonnes = offered * np.minimum(1.0, m.feed_want_t / np.maximum(asked, 1e-12))[leg]
-    tonnes = _within_limits(tonnes, lane, regime)
+    tonnes = _within_limits(tonnes, lane, regime, month)
     price = np.where(tonnes > 0.0, 0.5 * (p.cost_usd_per_kg[tied] + worth), 0.0)
     p.transfer_usd_per_kg[tied] = price
     p.inventory_t[tied] = np.maximum(p.inventory_t[tied] - tonnes, 0.0)
@@ -145,7 +145,7 @@ def _deliver_offtakes(
         reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
         under = terms.goods[legs.good] & terms.places[legs.place] & reachable
         available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
-        tonnes = _within_limits(deliveries_t(available, terms.volume_t), lane, regime)
+        tonnes = _within_limits(deliveries_t(available, terms.volume_t), lane, regime, month)
         price = offtake_price_usd_per_kg(market, terms)
         paid = usd(tonnes, price)
         m.product_stock_t = np.maximum(m.product_stock_t - tonnes, 0.0)
@@ -159,9 +159,9 @@ def _deliver_offtakes(
         _note(month, OFFTAKE, lane, tonnes, price)
 
 
-def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime) -> np.ndarray:
-    """Deliveries curtailed pro rata where a lane's limit binds."""
-    limit_t = regime.flow_limit_t[lane]
+def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delivered) -> np.ndarray:
+    """Deliveries curtailed pro rata where they exceed what the month has left of a lane's limit."""
+    limit_t = np.maximum(regime.flow_limit_t[lane] - month.lane_t[lane], 0.0)
     if np.isinf(limit_t).all():
         return tonnes
     total_t = np.zeros_like(regime.flow_limit_t)
@@ -198,7 +198,7 @@ def pay_price_floors(
     offtake_t: np.ndarray,
     regime: Regime,
     ledger: Ledger,
-) -> np.ndarray:
+) -> None:
     """Settle contracts for difference on the month's price.
 
     Parameters
@@ -207,15 +207,10 @@ def pay_price_floors(
         ``[good, place]`` price that sellers kept this month.
     offtake_t
         ``[product leg]`` tonnes already paid for under an offtake, which no floor covers.
-
-    Returns
-    -------
-    np.ndarray
-        ``[product leg]`` tonnes on which a floor was paid.
     """
     legs = processors.product
     reference = reference_usd_per_kg[legs.good, legs.place]
-    covered, received = np.zeros(len(legs.row)), np.zeros(len(legs.row))
+    received = np.zeros(len(legs.row))
     for terms in regime.price_floors:  # a second floor tops up what the first has left
         under = terms.goods[legs.good] & terms.places[legs.place]
         tonnes = under * eligible_t(
@@ -229,8 +224,6 @@ def pay_price_floors(
         payer = np.full(len(paid), terms.payer)
         ledger.pay(("state", payer), ("processor", legs.place), "price_floor", paid)
         processors.cash_usd += legs.total(paid)
-        covered = np.maximum(covered, np.where(paid != 0.0, tonnes, 0.0))
-    return covered
 
 
 def cover_state_losses(

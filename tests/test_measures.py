@@ -105,8 +105,3 @@ def test_duties_undercutting_and_buyers_cost_come_from_the_ledger(ruled, short_r
     c = ruled.catalogue
     spent = ruled.final_spend_usd[12:, :, c.allied].sum()
     assert measures.buyers_cost_usd(ruled, 2025, 2026) == pytest.approx(spent)
-
-
-def test_a_shortage_is_a_share_of_what_was_wanted(short_run):
-    """Of magnets, by allies."""
-    assert 0.0 <= measures.shortage_share(short_run, 2024, 2026) < 0.2

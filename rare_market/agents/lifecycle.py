@@ -37,7 +37,6 @@ STATUS_OF_WORD = {
     "planned": Status.PLANNED,
     "closed": Status.CLOSED,
 }
-OWNERSHIPS = ("private", "state", "informal")
 
 
 class Spending(NamedTuple):
@@ -165,10 +164,6 @@ class Lifecycle:
         rate = max(self._hurdle_rate_per_year, 1e-6)
         whole = 1.0 - (1.0 + rate) ** -self._life_years
         return (1.0 - (1.0 + rate) ** -years) / whole
-
-    def nameplate_t(self) -> np.ndarray:
-        """Capacity alive (operating or mothballed) in tonnes per month, at full ramp."""
-        return np.where(self.status <= Status.MOTHBALLED, self.capacity_t, 0.0)
 
     def able_t(self, period: int) -> np.ndarray:
         """Most a facility can make this month: operating, ramp, outage."""

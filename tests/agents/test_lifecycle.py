@@ -102,7 +102,6 @@ def test_only_an_operating_facility_is_able_to_produce():
     words = ["operating", "mothballed", "construction", "planned", "closed"]
     life = lifecycle(5, status=words)
     assert life.able_t(0).tolist() == [100.0, 0.0, 0.0, 0.0, 0.0]
-    assert life.nameplate_t().tolist() == [100.0, 100.0, 0.0, 0.0, 0.0]
 
 
 def test_a_month_of_outage_costs_its_share_of_output():

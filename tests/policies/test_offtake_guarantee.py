@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 from rare_market.ledger import KIND, REASON
 from rare_market.model import RareEarthMarket
-from rare_market.policies import OfftakeGuarantee
+from rare_market.policies import OfftakeGuarantee, Policy
 from rare_market.records import CHANNELS, Records
 from rare_market.scenario import Scenario
 from tests.conftest import run
@@ -126,3 +129,26 @@ def test_deliveries_add_no_tonne():
     after = market.processors.product_stock_t.sum() + market.states.stockpile_t.sum()
     assert market.states.stockpile_t.sum() > 0.0
     assert after == pytest.approx(before, rel=1e-12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneLimit(Policy):
+    """At most 50 t of any good a month from Malaysia to Japan."""
+
+    name: ClassVar[str] = "lane_limit"
+    summary: ClassVar[str] = "a limit on one lane"
+
+    def amend(self, regime, bulletin):
+        c = bulletin.catalogue
+        limit_t = regime.flow_limit_t.copy()
+        limit_t[:, c.place("MYS"), c.place("JPN")] = 50.0
+        return regime._replace(flow_limit_t=limit_t)
+
+
+def test_two_guarantees_share_one_lane_limit_with_the_market():
+    terms = {"start_year": 2024.0, "producers": "MYS", "volume_t_per_year": 1200.0}
+    guarantee = OfftakeGuarantee(**terms)
+    records = run([LaneLimit(start_year=2024.0), guarantee, guarantee])
+    trades = records.frame("trades").query("origin == 'MYS' and destination == 'JPN'")
+    moved_t = trades[trades["good"] == "ndpr_oxide"].groupby("month")["quantity_t"].sum()
+    assert moved_t.max() == pytest.approx(50.0)
