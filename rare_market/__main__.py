@@ -166,7 +166,7 @@ def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
     from rare_market.policies import read_policy
 
     try:
-        data = read_data(scenario.data_folder)
+        data = read_data(scenario.data_folder, scenario.start_year)
         chosen = [read_policy(text) for text in texts]
         for policy in chosen:
             policy.check(data.catalogue)

@@ -1,19 +1,24 @@
-"""The data a run starts from: checked tables, their codes, the law and the prices of 2024."""
+"""The data a run starts from: checked tables, their codes, the law and the prices of the first year."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rare_market.goods import Catalogue, Recipes, codes, read_catalogue, read_recipes
-from rare_market.inputs import InputError, Tables, load_tables, table_checksums
-from rare_market.policies.current_law import current_law
+from rare_market.inputs import (
+    BASE_YEAR,
+    InputError,
+    Tables,
+    load_tables,
+    table_checksums,
+    vintage_folders,
+)
+from rare_market.policies.current_law import MOMENT, law_changes, law_of
 from rare_market.regime import Regime
 
-START_PERIOD_LABEL = "2024"
 START_BASIS = "domestic_ex_vat"
 
 
@@ -24,8 +29,8 @@ class Data(NamedTuple):
     ----------
     tables, catalogue, recipes, checksums
         as their types say.
-    law
-        rules in force at the start.
+    laws
+        ``(since year, rules)``: the law at the start and at each later change, in order.
     start_price_usd_per_kg
         ``[good]`` in China.
     """
@@ -34,27 +39,36 @@ class Data(NamedTuple):
     catalogue: Catalogue
     recipes: Recipes
     checksums: dict[str, str]
-    law: Regime
+    laws: tuple[tuple[float, Regime], ...]
     start_price_usd_per_kg: np.ndarray
 
+    @property
+    def law(self) -> Regime:
+        """Rules in force at the start."""
+        return self.laws[0][1]
 
-@lru_cache(maxsize=4)
-def read_data(folder: str = "") -> Data:
-    """Load and check a folder of tables; the shipped ones by default.
+    def law_at(self, year: float) -> Regime:
+        """Rules in force at a moment of the run, before any policy."""
+        return next(law for since, law in reversed(self.laws) if since <= year + MOMENT)
+
+
+@lru_cache(maxsize=8)
+def read_data(folder: str = "", start_year: int = BASE_YEAR) -> Data:
+    """Load and check the tables of a start year; those of the folder replace the shipped ones.
 
     Raises
     ------
     rare_market.inputs.InputError
         one sentence naming table, row, field and bound.
     """
-    path = Path(folder) if folder else None
-    tables = load_tables(path)
+    folders = vintage_folders(start_year, folder)
+    tables = load_tables(folders)
     catalogue = read_catalogue(tables)
     recipes = read_recipes(tables, catalogue)
     _check_ties(tables, catalogue, recipes)
     prices = tables.prices
     start = (
-        (prices["period"] == START_PERIOD_LABEL)
+        (prices["period"] == str(start_year))
         & (prices["basis"] == START_BASIS)
         & (prices["place"] == catalogue.places[catalogue.china])
     )
@@ -64,8 +78,8 @@ def read_data(folder: str = "") -> Data:
         tables,
         catalogue,
         recipes,
-        table_checksums(path),
-        current_law(tables, catalogue),
+        table_checksums(folders),
+        tuple((year, law_of(tables, catalogue, year)) for year in law_changes(tables, start_year)),
         price,
     )
 

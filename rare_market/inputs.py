@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,8 +19,17 @@ from typing import Annotated, Any, get_type_hints
 
 import numpy as np
 
-__all__ = ["InputError", "Table", "Tables", "check_tables", "load_tables", "table_checksums"]
+__all__ = [
+    "InputError",
+    "Table",
+    "Tables",
+    "check_tables",
+    "load_tables",
+    "table_checksums",
+    "vintage_folders",
+]
 
+BASE_YEAR = 2024  # the year that the shipped tables describe
 TOLERANCE = 1e-6  # tonnes per unit of activity, percentage points
 ANY = "any"  # a place that stands for every place
 VOCABULARY: dict[str, set[Any]] = {
@@ -31,14 +41,15 @@ VOCABULARY: dict[str, set[Any]] = {
     | {"construction", "permitting", "planned"},
 }
 LARGE = 1e15  # refuses infinity in a column without a natural upper bound
-TONNES = ("capacity_t_per_year", "output_2024_t", "demand_t_per_year", "collection_t_per_year")
+TONNES = ("capacity_t_per_year", "output_t_per_year", "demand_t_per_year", "collection_t_per_year")
 MONEY = ("capex_usd", "cash_cost_usd_per_kg", "freight_usd_per_kg", "price_usd_per_kg")
 
 # number columns and the bounds of their values; every other column is text
 NUMBERS: dict[str, tuple[float, float]] = {
     **dict.fromkeys((*TONNES, *MONEY, "quantity_t"), (0, LARGE)),
     **dict.fromkeys(("rare_earth_cost_share", "bound_share"), (0, 1)),
-    **dict.fromkeys(("growth_2024_2030_per_year", "growth_2030_2035_per_year"), (-1, 1)),
+    "activity_year": (1900, 2100),
+    "activity_index": (0, 1e4),
     **dict.fromkeys(("target_cover_months", "cover_months"), (0, 600)),
     "share_percent": (0, 100),
     "reo_t_per_t": (0, 1.5),  # a metal holds more oxide equivalent than its own mass
@@ -76,6 +87,7 @@ class Tables:
     demand: Annotated[Table, "sector", "place", "good"]
     scrap_collection: Annotated[Table, "place", "good"]
     sectors: Annotated[Table, "sector"]
+    activity: Annotated[Table, "sector", "place", "activity_year"]
     origin_bound: Annotated[Table, "place", "good"]
     freight: Annotated[Table, "origin", "destination", "stage"]
     taxes: Annotated[Table, "kind", "place", "origin", "scope", "start"]
@@ -91,16 +103,41 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 
 
-def table_path(name: str, folder: Path | None = None) -> Path:
-    """Return the file of a table in a folder, by default in the data shipped with the package."""
-    root = Path(str(resources.files("rare_market") / "data")) if folder is None else Path(folder)
-    return root / (f"{name.upper()}.csv" if name == "sources" else f"{name}.csv")
+SHIPPED = Path(str(resources.files("rare_market") / "data"))
+
+
+def table_path(name: str, folders: Sequence[Path] = ()) -> Path:
+    """Return the file of a table: of the first folder that has it, else the shipped one."""
+    file = f"{name.upper()}.csv" if name == "sources" else f"{name}.csv"
+    return next((f / file for f in folders if (f / file).is_file()), SHIPPED / file)
+
+
+def vintage_folders(start_year: int, folder: str = "") -> tuple[Path, ...]:
+    """Return where the tables of a run are looked up before those shipped for 2024.
+
+    A folder holds only the tables that differ: first the user's own, then the shipped ones of the
+    start year.
+
+    Raises
+    ------
+    InputError
+        for a folder that is none, or a start year without tables.
+    """
+    vintage = SHIPPED / str(start_year)
+    if start_year != BASE_YEAR and not vintage.is_dir():
+        known = sorted(int(p.name) for p in SHIPPED.iterdir() if p.name.isdigit())
+        raise InputError(
+            f"scenario: start_year = {start_year} has no data; there are "
+            f"{', '.join(map(str, [*known, BASE_YEAR]))}."
+        )
+    if folder and not Path(folder).is_dir():
+        raise InputError(f"scenario: data_folder = {folder!r} is not a folder.")
+    own = (Path(folder),) if folder else ()
+    return own if start_year == BASE_YEAR else (*own, vintage)
 
 
 def read_table(path: Path) -> Table:
     """Read one CSV file: text columns as ``str`` arrays, number columns as ``float64``."""
-    if not path.is_file():
-        raise InputError(f"{path.name}: the file is missing in {path.parent}.")
     with path.open(newline="", encoding="utf-8-sig") as lines:
         header, *records = list(csv.reader(lines)) or [[]]
     for number, record in enumerate(records, start=2):
@@ -118,13 +155,14 @@ def read_table(path: Path) -> Table:
     return table
 
 
-def load_tables(folder: Path | None = None) -> Tables:
+def load_tables(folders: Sequence[Path] = ()) -> Tables:
     """Read and check every table.
 
     Parameters
     ----------
-    folder : Path, optional
-        A folder with the same files and columns; the package's own data by default.
+    folders : sequence of Path
+        Folders with files of the same names and columns, the first that has a table gives it; the
+        package's own data gives the rest.
 
     Returns
     -------
@@ -137,19 +175,18 @@ def load_tables(folder: Path | None = None) -> Tables:
     >>> tables.places.rows
     13
     """
-    tables = Tables(**{name: read_table(table_path(name, folder)) for name in KEYS})
-    if folder is not None:
-        for name in KEYS:
-            for column in table_path(name).read_text("utf-8").split("\n", 1)[0].split(","):
-                if column not in getattr(tables, name):
-                    raise InputError(f"{name}.csv: the column {column} is missing.")
+    tables = Tables(**{name: read_table(table_path(name, folders)) for name in KEYS})
+    for name in KEYS if folders else ():
+        for column in table_path(name).read_text("utf-8").split("\n", 1)[0].split(","):
+            if column not in getattr(tables, name):
+                raise InputError(f"{name}.csv: the column {column} is missing.")
     check_tables(tables)
     return tables
 
 
-def table_checksums(folder: Path | None = None) -> dict[str, str]:
+def table_checksums(folders: Sequence[Path] = ()) -> dict[str, str]:
     """Return the SHA-256 of each table's file, for the provenance of a run."""
-    return {n: hashlib.sha256(table_path(n, folder).read_bytes()).hexdigest() for n in KEYS}
+    return {n: hashlib.sha256(table_path(n, folders).read_bytes()).hexdigest() for n in KEYS}
 
 
 def check_tables(tables: Tables) -> None:

@@ -80,7 +80,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     ) -> None:
         s = Scenario() if assumptions is None else assumptions
         super().__init__(rng=s.seed)
-        data = read_data(s.data_folder)
+        data = read_data(s.data_folder, s.start_year)
         for policy in policies:
             policy.check(data.catalogue)
         self.assumptions, self.policies, self.data = s, tuple(policies), data
@@ -136,8 +136,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.ledger.open_month()
 
     def amend(self) -> None:
-        """Let each policy in force amend the rule book, starting from the law of 2024."""
-        regime = self.data.law
+        """Let each policy in force amend the rule book, starting from the law of the month."""
+        regime = self.data.law_at(self.bulletin.year)
         for policy in self.policies:
             if policy.in_force(self.bulletin.year):
                 regime = policy.amend(regime, self.bulletin)

@@ -32,7 +32,9 @@ class Scenario:
     """
 
     # the run
-    start_year: int = parameter(2024, "year", 2024, 2024, "first January", "choice")
+    start_year: int = parameter(
+        2024, "year", 1900, 2100, "first January; there must be data for it", "choice"
+    )
     years: int = parameter(12, "years", 1, 30, "length of the run", "choice")
     seed: int = parameter(1, "", 0, 2**31, "root of all chance", "choice")
     replication: int = parameter(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.agents.buyer import Buyers, growth_index
+from rare_market.agents.buyer import Buyers, activity_path
 from rare_market.agents.lifecycle import Lifecycle, Luck, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
@@ -23,6 +23,7 @@ from rare_market.goods import (
     OPEN,
     codes,
 )
+from rare_market.inputs import ANY
 from rare_market.ledger import trade_cost_usd_per_kg
 from rare_market.records import Records
 from rare_market.scenario import Scenario
@@ -222,7 +223,7 @@ def _collector_rows(data: Data) -> dict[str, np.ndarray]:
         "process_or_good": rows["good"],
         "stage": np.full(n, "recycling"),
         "capacity_t_per_year": tonnes,
-        "output_2024_t": tonnes,
+        "output_t_per_year": tonnes,
         "status": np.full(n, "operating"),
         "start_year": np.full(n, 2000.0),
         "lead_time_years": np.full(n, 1.0),
@@ -297,7 +298,7 @@ def _producers(
     # what informal miners could dig is not known: their first output is what their first price
     # brings
     willing = used_share(data.start_price_usd_per_kg[good], cost, scenario.mine_cost_spread_share)
-    output_t = rows["output_2024_t"] / MONTHS_PER_YEAR
+    output_t = rows["output_t_per_year"] / MONTHS_PER_YEAR
     life.capacity_t = np.where(
         life.informal & (output_t > 0), output_t / np.maximum(willing, 0.1), life.capacity_t
     )
@@ -352,7 +353,7 @@ def _processors(
         by_product=c.of_stage("scrap"),
         cost_usd_per_kg=rows["cash_cost_usd_per_kg"] * shocks.cost_factor[first : first + n],
         finishing_share=np.where(joint, scenario.finishing_cost_share, 0.0),
-        activity_t=rows["output_2024_t"] / MONTHS_PER_YEAR,
+        activity_t=rows["output_t_per_year"] / MONTHS_PER_YEAR,
         feed_cover_months=months("feed"),
         product_cover_months=months("product"),
         extrapolation_share=shocks.extrapolation_share[first : first + n],
@@ -391,24 +392,43 @@ def _buyers(
     sectors = data.tables.sectors
     sector = codes(tuple(sectors["sector"].tolist()), rows["sector"])
     years = scenario.start_year + np.arange(scenario.periods) / MONTHS_PER_YEAR
-    scale = scenario.demand_growth_multiplier
-    growth = growth_index(
-        years,
-        scale * sectors["growth_2024_2030_per_year"],
-        scale * sectors["growth_2030_2035_per_year"],
-    )
+    growth = _activity(data, scenario, rows["sector"], rows["place"], years)
     return Buyers(
         names=tuple(rows["name"].tolist()),
         place=rows["place"],
         good=rows["good"],
         buyer_class=rows["class"],
         demand_t=rows["t"],
-        demand_index=(growth * shocks.demand)[:, sector],
+        demand_index=growth * shocks.demand[:, sector],
         elasticity=sectors["short_run_elasticity"][sector],
         cover_months=sectors["target_cover_months"][sector],
         first_price_usd_per_kg=start.price_usd_per_kg[rows["good"], rows["place"], rows["class"]],
         extrapolation_share=shocks.buyer_extrapolation_share,
         scenario=scenario,
+    )
+
+
+def _activity(
+    data: Data, scenario: Scenario, sector: np.ndarray, place: np.ndarray, years: np.ndarray
+) -> np.ndarray:
+    """Activity of each buyer's sector at its place, ``[period, buyer]``; place rows go first."""
+    rows = data.tables.activity
+    paths: dict[tuple[str, str], np.ndarray] = {}
+    for key in dict.fromkeys(zip(rows["sector"].tolist(), rows["place"].tolist(), strict=True)):
+        of = (rows["sector"] == key[0]) & (rows["place"] == key[1])
+        order = np.argsort(rows["activity_year"][of])
+        path = activity_path(
+            years, rows["activity_year"][of][order], rows["activity_index"][of][order]
+        )
+        paths[key] = path**scenario.demand_growth_multiplier
+    names = np.array(data.catalogue.places)[place].tolist()
+    every = np.ones(len(years))
+    return np.stack(
+        [
+            paths.get((s, p), paths.get((s, ANY), every))
+            for s, p in zip(sector.tolist(), names, strict=True)
+        ],
+        axis=1,
     )
 
 

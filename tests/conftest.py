@@ -94,7 +94,7 @@ def lifecycle(rows: int = 1, scenario: Scenario | None = None, **columns: Any) -
     """Return facilities that all operate at 1200 t a year, but for the columns given."""
     table: dict[str, Any] = {
         "capacity_t_per_year": 1200.0,
-        "output_2024_t": 1200.0,
+        "output_t_per_year": 1200.0,
         "status": "operating",
         "start_year": 2000.0,
         "lead_time_years": 2.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rare_market.dataset import START_BASIS, START_PERIOD_LABEL, Data
+from rare_market.dataset import START_BASIS, Data
 from rare_market.goods import OPEN
 from rare_market.measures import china_share, mine_output_t
 from rare_market.records import Records
@@ -72,7 +72,7 @@ def test_a_start_away_from_the_record_is_forgotten_within_two_years(factor, tmp_
                 "ndpr_oxide",
                 "CHN",
                 START_BASIS,
-                START_PERIOD_LABEL,
+                "2024",
             ):
                 row["price_usd_per_kg"] = str(factor * float(row["price_usd_per_kg"]))
 

@@ -51,7 +51,7 @@ def test_a_tied_mine_feeds_a_plant_that_takes_its_ore(world):
 
 def test_first_output_is_the_output_of_2024(data, world):
     rows = data.tables.facilities
-    mined = rows["output_2024_t"][rows["stage"] == "mine"].sum()
+    mined = rows["output_t_per_year"][rows["stage"] == "mine"].sum()
     output = world.producers.output_t[~world.collector].sum() * 12
     assert output == pytest.approx(mined)
 

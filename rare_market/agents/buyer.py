@@ -57,13 +57,27 @@ def thrifted_share(
     return intensity_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
 
 
-def growth_index(
-    years: np.ndarray, growth_to_2030: np.ndarray, growth_after: np.ndarray
-) -> np.ndarray:
-    """Demand relative to the first year's mean, ``[period, sector]``, growth kinked in 2030."""
-    early = np.minimum(years, 2030.5)[:, None] - years[0] - 0.5 + 0.5 / MONTHS_PER_YEAR
-    late = np.maximum(years - 2030.5, 0.0)[:, None]
-    return (1.0 + growth_to_2030) ** early * (1.0 + growth_after) ** late
+def activity_path(years: np.ndarray, knot_years: np.ndarray, index: np.ndarray) -> np.ndarray:
+    r"""Activity of a sector relative to its first year, ``[period]``.
+
+    Log-linear between the middles of the knots' years, with constant growth beyond the first and
+    the last: :math:`\ln A(t)` is piecewise linear, and :math:`A = 1` in the middle of year one.
+
+    Parameters
+    ----------
+    years
+        ``[period]`` calendar year at the start of each month.
+    knot_years, index
+        ``[knot]`` years, rising, and the sector's index in each.
+    """
+    moment = np.concatenate([[years[0] + 0.5], years + 0.5 / MONTHS_PER_YEAR])
+    knot, log = knot_years + 0.5, np.log(index)
+    if len(knot) == 1:
+        return np.ones(len(years))
+    piece = np.clip(np.searchsorted(knot, moment, side="right") - 1, 0, len(knot) - 2)
+    slope = np.diff(log) / np.diff(knot)
+    path = log[piece] + slope[piece] * (moment - knot[piece])
+    return np.asarray(np.exp(path[1:] - path[0]))
 
 
 class Buyers:

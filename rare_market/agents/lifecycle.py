@@ -85,7 +85,7 @@ class Lifecycle:
     Parameters
     ----------
     rows
-        columns of the facilities table: ``capacity_t_per_year``, ``output_2024_t``, ``status``,
+        columns of the facilities table: ``capacity_t_per_year``, ``output_t_per_year``, ``status``,
         ``start_year``, ``lead_time_years``, ``capex_usd``, ``ownership``; and ``in_china``, bool.
     luck
         the facilities' draws.
@@ -102,7 +102,7 @@ class Lifecycle:
         practised = rows["in_china"] | self.informal
         self.ramp_months = np.where(practised, scenario.fast_ramp_months, scenario.ramp_months)
         nameplate = np.maximum(rows["capacity_t_per_year"], 1e-9)
-        reached = np.clip(rows["output_2024_t"] / nameplate, START_SHARE, 1.0)
+        reached = np.clip(rows["output_t_per_year"] / nameplate, START_SHARE, 1.0)
         ramping = rows["status"] == "ramping"
         self.age_months = np.where(
             ramping, (reached - START_SHARE) / (1.0 - START_SHARE) * self.ramp_months, 1e4

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rare_market.agents.buyer import BID_STEPS, growth_index, thrifted_share, use_t
+from rare_market.agents.buyer import BID_STEPS, activity_path, thrifted_share, use_t
 from rare_market.scenario import Scenario
 from tests.conftest import (
     CHN,
@@ -69,21 +69,27 @@ def test_designed_out_use_returns_more_slowly_and_not_beyond_the_first_design():
     assert at_first_price[0] == at_nothing[0] == pytest.approx(0.804)
 
 
-def test_growth_averages_one_over_the_first_year():
+def test_activity_averages_one_over_the_first_year():
     """Demand in the table is that of the whole first year."""
     years = 2024.0 + np.arange(12) / 12
-    index = growth_index(years, np.array([0.0, 0.1]), np.array([0.0, 0.05]))
-    assert index[:, 0].tolist() == [1.0] * 12
-    assert index[:, 1].mean() == pytest.approx(1.0, abs=1e-3)
-    assert (np.diff(index[:, 1]) > 0).all()
+    index = activity_path(years, np.array([2024.0, 2030.0]), np.array([1.0, 1.1**6]))
+    assert index.mean() == pytest.approx(1.0, abs=1e-3)
+    assert (np.diff(index) > 0).all()
 
 
-def test_growth_changes_its_rate_in_the_middle_of_2030():
-    """10 % a year before and 5 % after."""
-    years = 2024.0 + np.arange(144) / 12
-    index = growth_index(years, np.array([0.1]), np.array([0.05]))[:, 0]
-    assert index[24] / index[12] == pytest.approx(1.1)
-    assert index[108] / index[96] == pytest.approx(1.05)
+def test_activity_grows_evenly_between_the_middles_of_its_years_and_beyond_the_last():
+    """10 % a year to mid 2030, 5 % after, also beyond 2035."""
+    years = 2024.0 + np.arange(180) / 12
+    knots, index = np.array([2024.0, 2030.0, 2035.0]), 1.1**6 * np.array([1.1**-6, 1.0, 1.05**5])
+    path = activity_path(years, knots, index)
+    assert path[24] / path[12] == pytest.approx(1.1)
+    assert path[108] / path[96] == pytest.approx(1.05)
+    assert path[179] / path[167] == pytest.approx(1.05)
+
+
+def test_a_sector_with_one_year_of_activity_stays_level():
+    years = 2024.0 + np.arange(12) / 12
+    assert activity_path(years, np.array([2024.0]), np.array([3.0])).tolist() == [1.0] * 12
 
 
 def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():

@@ -114,7 +114,7 @@ def test_a_month_of_outage_costs_its_share_of_output():
 
 def test_a_ramping_facility_starts_from_what_it_made_in_the_first_year():
     """At six tenths of nameplate it is half way up its ramp."""
-    life = lifecycle(status="ramping", output_2024_t=720.0, scenario=PLAIN)
+    life = lifecycle(status="ramping", output_t_per_year=720.0, scenario=PLAIN)
     assert life.able_t(0)[0] == pytest.approx(60.0)
     advance(life, 24, margin=5.0)
     assert life.able_t(0)[0] == pytest.approx(100.0)
