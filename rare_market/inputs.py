@@ -41,13 +41,25 @@ VOCABULARY: dict[str, set[Any]] = {
     | {"construction", "permitting", "planned"},
 }
 LARGE = 1e15  # refuses infinity in a column without a natural upper bound
-TONNES = ("capacity_t_per_year", "output_t_per_year", "demand_t_per_year", "collection_t_per_year")
-MONEY = ("capex_usd", "cash_cost_usd_per_kg", "freight_usd_per_kg", "price_usd_per_kg")
+TONNES = (
+    "capacity_t_per_year",
+    "output_t_per_year",
+    "demand_t_per_year",
+    "collection_t_per_year",
+    "smuggled_t_per_year",
+)
+MONEY = (
+    "cost_usd_per_kg",
+    "capex_usd",
+    "cash_cost_usd_per_kg",
+    "freight_usd_per_kg",
+    "price_usd_per_kg",
+)
 
 # number columns and the bounds of their values; every other column is text
 NUMBERS: dict[str, tuple[float, float]] = {
     **dict.fromkeys((*TONNES, *MONEY, "quantity_t"), (0, LARGE)),
-    **dict.fromkeys(("rare_earth_cost_share", "bound_share"), (0, 1)),
+    **dict.fromkeys(("rare_earth_cost_share", "bound_share", "risk_share"), (0, 1)),
     "activity_year": (1900, 2100),
     "activity_index": (0, 1e4),
     **dict.fromkeys(("target_cover_months", "cover_months"), (0, 600)),
@@ -85,9 +97,11 @@ class Tables:
     recipes: Annotated[Table, "process", "role", "good"]
     facilities: Annotated[Table, "facility"]
     demand: Annotated[Table, "sector", "place", "good"]
+    smuggling: Annotated[Table, "good", "place", "through"]
     scrap_collection: Annotated[Table, "place", "good"]
     sectors: Annotated[Table, "sector"]
     activity: Annotated[Table, "sector", "place", "activity_year"]
+    substitutes: Annotated[Table, "good"]
     origin_bound: Annotated[Table, "place", "good"]
     freight: Annotated[Table, "origin", "destination", "stage"]
     taxes: Annotated[Table, "kind", "place", "origin", "scope", "start"]
@@ -233,8 +247,10 @@ def _check_codes(tables: Tables, named: dict[str, Table], sources: set[Any]) -> 
     known = VOCABULARY | {
         "place": places | {ANY},
         "origin": places | {ANY},
+        "through": places,
         "destination": places,
         "good": goods,
+        "substitute": goods,
         "sector": set(tables.sectors["sector"]),
         "process_or_good": processes | goods,
         "feeds": set(tables.facilities["facility"]) | {""},

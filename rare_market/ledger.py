@@ -15,7 +15,7 @@ import numpy as np
 from rare_market.contracts import KG_PER_T
 from rare_market.regime import Regime
 
-KINDS = ("producer", "processor", "buyer", "state", "carrier", "economy")
+KINDS = ("producer", "processor", "buyer", "state", "merchant", "carrier", "economy")
 REASONS = (
     "goods",
     "freight",
@@ -29,6 +29,7 @@ REASONS = (
     "operating_cost",
     "capital_cost",
     "final_demand",
+    "smuggling_cost",
 )
 KIND = {name: i for i, name in enumerate(KINDS)}
 REASON = {name: i for i, name in enumerate(REASONS)}

@@ -10,6 +10,7 @@ import numpy as np
 from rare_market import settlement
 from rare_market.agents.buyer import Buyer
 from rare_market.agents.lifecycle import Status
+from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import Processor
 from rare_market.agents.producer import Producer
 from rare_market.agents.state import State
@@ -88,11 +89,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.world = world = build_world(data, s)
         self.producers, self.processors = world.producers, world.processors
         self.buyers, self.states = world.buyers, world.states
+        self.merchants = world.merchants
         for kind, cohort in (
             (Producer, self.producers),
             (Processor, self.processors),
             (Buyer, self.buyers),
             (State, self.states),
+            (Merchant, self.merchants),
         ):
             for row in range(cohort.rows):
                 kind(self, cohort, row)
@@ -101,6 +104,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             "processor": self.processors,
             "buyer": self.buyers,
             "state": self.states,
+            "merchant": self.merchants,
         }
         self.book = Book(self.cohorts, data.catalogue)
         self.board = PriceBoard(*world.start, s.trend_months, s.expectation_months)
@@ -163,8 +167,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Let every trader post asks and bids, all on the same bulletin."""
         self.producers.post(self.book, self.bulletin, self.regime)
         self.processors.post(self.book, self.bulletin, self.regime)
-        self.buyers.post(self.period, self.book, self.bulletin)
+        self.buyers.post(self.period, self.book, self.bulletin, self.regime)
         self.states.post(self.book, self.bulletin)
+        self.merchants.post(self.book, self.bulletin)
 
     def clear(self) -> None:
         """Clear all goods under the regime."""
@@ -183,7 +188,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         spent_usd = {kind: book.bids_by_trader(kind, self.paid_usd) for kind in book.bid_part}
         for kind, trader in self.cohorts.items():
             at = trader.place
-            ledger.pay(("carrier", at), (kind, at), "goods", sales_usd[kind])
+            sold_at = self.merchants.sells_at if kind == "merchant" else at
+            ledger.pay(("carrier", sold_at), (kind, at), "goods", sales_usd[kind])
             ledger.pay((kind, at), ("carrier", at), "goods", spent_usd[kind])
         ledger.settle_trade(
             result.flow_t,
@@ -216,6 +222,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.spent_usd = spent_usd["buyer"]
         ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self.spent_usd)
         self.states.settle(result.ask_fill_t[book.ask_part["state"]])
+        x = self.merchants
+        x.settle(
+            result.ask_fill_t[book.ask_part["merchant"]],
+            result.bid_fill_t[book.bid_part["merchant"]],
+        )
+        outlay_usd = usd(x.bought_t, x.cost_usd_per_kg)
+        ledger.pay(("merchant", x.place), ("economy", x.place), "smuggling_cost", outlay_usd)
 
     def plan(self) -> None:
         """Produce for next month, invest, mothball, restart, close; set the mining quota."""
@@ -233,7 +246,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         ledger.pay(("processor", m.place), ("economy", m.place), "operating_cost", spent.operating)
         ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", spent.capital)
         p.build_with(np.nonzero((before == Status.PLANNED) & (m.life.status == Status.BUILDING))[0])
+        p.fail_with(np.nonzero(m.life.bankrupt & (m.life.idle_months == 0))[0])
         self.buyers.plan(outcome)
+        self.merchants.plan()
         bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))
 

@@ -58,6 +58,10 @@ class Regime(NamedTuple):
         ``[place]`` part of its state producers' losses on full cost that the treasury pays.
     output_growth_per_year
         ``[place]`` extra growth of the state mining quota ordered from above.
+    informal_closed_share
+        ``[place]`` part of informal mining capacity that is shut.
+    announced_alarm_share
+        ``[place]`` part of orders that users there are told to fear for.
     """
 
     freight_usd_per_kg: np.ndarray
@@ -72,6 +76,8 @@ class Regime(NamedTuple):
     state_ask_ceiling_usd_per_kg: np.ndarray
     state_loss_cover_share: np.ndarray
     output_growth_per_year: np.ndarray
+    informal_closed_share: np.ndarray
+    announced_alarm_share: np.ndarray
 
 
 def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
@@ -91,4 +97,6 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),
         state_loss_cover_share=np.zeros(places),
         output_growth_per_year=np.zeros(places),
+        informal_closed_share=np.zeros(places),
+        announced_alarm_share=np.zeros(places),
     )

@@ -57,8 +57,8 @@ class Scenario:
     consumer_step_share: float = parameter(
         0.6, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
-    choke_multiple: float = parameter(
-        12.0, "", 1.0, 100.0, "multiple of the first price above which a buyer goes without"
+    choke_cost_rise: float = parameter(
+        3.0, "share", 0.1, 50.0, "rise of a product's cost above which its maker goes without"
     )
     extrapolation_mean: float = parameter(
         0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
@@ -80,6 +80,38 @@ class Scenario:
         60.0,
         "first premium of magnets for buyers bound to other origins",
         "reuters_misc",
+    )
+
+    # fear
+    hoarding_response: float = parameter(
+        1.0,
+        "",
+        0.0,
+        10.0,
+        "rise of users' cover per unit of yearly price trend above carrying cost",
+    )
+    carrying_cost_share_per_year: float = parameter(
+        0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
+    )
+    alarm_response: float = parameter(
+        1.0, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+    )
+    alarm_months: float = parameter(
+        9.0, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
+    )
+    least_cover_share: float = parameter(
+        0.4, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
+    )
+    most_cover_share: float = parameter(
+        4.0, "", 1.0, 20.0, "most cover of users, of their usual one"
+    )
+
+    # merchants
+    speculation_months: float = parameter(
+        2.0, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+    )
+    smuggling_response_per_year: float = parameter(
+        1.0, "share/year", 0.0, 10.0, "growth of smuggling per unit of margin that the wedge leaves"
     )
 
     # stocks and production
@@ -191,6 +223,24 @@ class Scenario:
         9.0, "months", 0.0, 120.0, "mean delay of a project beyond its stated lead time"
     )
 
+    # finance of private projects outside China
+    debt_share: float = parameter(
+        0.6, "share", 0.0, 1.0, "part of a private project's outlay that is borrowed"
+    )
+    debt_rate_per_year: float = parameter(0.1, "1/year", 0.0, 0.5, "interest on it")
+    liquidity_share: float = parameter(
+        0.25, "share", 0.0, 2.0, "cash raised with a project, of its capital cost"
+    )
+    fixed_cost_share: float = parameter(
+        0.4, "share", 0.0, 1.0, "part of cash cost that an unused plant in debt still pays"
+    )
+    resale_months: float = parameter(
+        24.0, "months", 0.0, 120.0, "idle time until a bankrupt plant has a new owner"
+    )
+    write_down_share: float = parameter(
+        0.85, "share", 0.0, 1.0, "part of capital that creditors of a bankrupt plant write off"
+    )
+
     # the Chinese quota rule outside any strategy
     quota_demand_share: float = parameter(
         0.5,
@@ -236,6 +286,16 @@ class Scenario:
     )
     thrift_months: float = parameter(
         48.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
+    )
+    thrift_trigger_share: float = parameter(
+        0.02,
+        "share",
+        1e-4,
+        1.0,
+        "share of a product's cost at which half the redesign is triggered",
+    )
+    switch_elasticity: float = parameter(
+        1.0, "", 0.0, 10.0, "long-run switch to a substitute good with its relative price"
     )
     thrift_recovery_share: float = parameter(
         0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "assumed"

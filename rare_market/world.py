@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.agents.buyer import Buyers, activity_path
+from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers, activity_path
 from rare_market.agents.lifecycle import Lifecycle, Luck, Status
+from rare_market.agents.merchant import Merchants
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
@@ -74,8 +75,8 @@ class World(NamedTuple):
 
     Attributes
     ----------
-    producers, processors, buyers, states
-        the four cohorts.
+    producers, processors, buyers, states, merchants
+        the cohorts.
     facility, facility_place, facility_stage
         names and codes of mines, collectors and plants, in the order producers, processors.
     collector
@@ -92,6 +93,7 @@ class World(NamedTuple):
     processors: Processors
     buyers: Buyers
     states: States
+    merchants: Merchants
     facility: np.ndarray
     facility_place: np.ndarray
     facility_stage: np.ndarray
@@ -111,11 +113,13 @@ class World(NamedTuple):
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
-        p, m, b = self.producers, self.processors, self.buyers
+        p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
         held = self._by_good(
-            np.concatenate([p.good, m.feed.good, m.product.good, b.good]),
-            np.concatenate([p.place, m.feed.place, m.product.place, b.place]),
-            np.concatenate([p.inventory_t, m.feed_stock_t, m.product_stock_t, b.inventory_t]),
+            np.concatenate([p.good, m.feed.good, m.product.good, b.good, x.good]),
+            np.concatenate([p.place, m.feed.place, m.product.place, b.place, x.sells_at]),
+            np.concatenate(
+                [p.inventory_t, m.feed_stock_t, m.product_stock_t, b.inventory_t, x.inventory_t]
+            ),
         )
         return held + self.states.stockpile_t.T
 
@@ -152,7 +156,9 @@ class World(NamedTuple):
             m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
         )
         records.made_t[t] = dug_t + collected_t + made_t
-        columns = (dug_t, collected_t, used_t, fed_t - made_t, stock_t)
+        x = self.merchants
+        lost_t = fed_t - made_t + self._by_good(x.good, x.place, x.lost_t)
+        columns = (dug_t, collected_t, used_t, lost_t, stock_t)
         records.mass[t] = np.stack(
             [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
         )
@@ -199,6 +205,7 @@ def build_world(data: Data, scenario: Scenario) -> World:
             quota_place=c.china,
             scenario=scenario,
         ),
+        merchants=_merchants(data, scenario, processors),
         facility=names,
         facility_place=np.concatenate([producers.place, processors.place]),
         facility_stage=np.concatenate(
@@ -363,27 +370,50 @@ def _processors(
 
 
 def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
-    """Demand rows, each split into an open and a bound buyer where some are bound."""
+    """Buyers by sector, place, good and class: demand rows split where some are bound.
+
+    Where a good has a substitute, the sector also has a row for it there, if only of nothing.
+    """
     c, rows, bound = data.catalogue, data.tables.demand, data.tables.origin_bound
     share = {
         (p, g): s
         for p, g, s in zip(bound["place"], bound["good"], bound["bound_share"], strict=True)
     }
-    out: dict[str, list[object]] = {
-        k: [] for k in ("name", "sector", "place", "good", "class", "t")
-    }
-    for i in range(len(rows["sector"])):
-        sector, place, good = rows["sector"][i], rows["place"][i], rows["good"][i]
+    instead = dict(
+        zip(
+            data.tables.substitutes["good"].tolist(),
+            data.tables.substitutes["substitute"].tolist(),
+            strict=True,
+        )
+    )
+    tonnes: dict[tuple[str, str, str, int], float] = {}
+    for sector, place, good, demand_t in zip(
+        rows["sector"].tolist(),
+        rows["place"].tolist(),
+        rows["good"].tolist(),
+        rows["demand_t_per_year"].tolist(),
+        strict=True,
+    ):
         part = share.get((place, good), 0.0)
         for buyer_class, weight in ((OPEN, 1.0 - part), (BOUND, part)):
             if weight > 0.0:
-                out["name"].append(f"{sector}_{place}_{good}_{BUYER_CLASSES[buyer_class]}".lower())
-                out["sector"].append(sector)
-                out["place"].append(c.place(place))
-                out["good"].append(c.good(good))
-                out["class"].append(buyer_class)
-                out["t"].append(rows["demand_t_per_year"][i] * weight / MONTHS_PER_YEAR)
-    return {key: np.array(values) for key, values in out.items()}
+                tonnes[sector, place, good, buyer_class] = demand_t * weight / MONTHS_PER_YEAR
+                if good in instead:
+                    tonnes.setdefault((sector, place, instead[good], buyer_class), 0.0)
+    keys = list(tonnes)
+    row = {key: i for i, key in enumerate(keys)}
+    substitute = [
+        row[s, p, instead[g], k] if g in instead else NO_SUBSTITUTE for s, p, g, k in keys
+    ]
+    return {
+        "name": np.array([f"{s}_{p}_{g}_{BUYER_CLASSES[k]}".lower() for s, p, g, k in keys]),
+        "sector": np.array([s for s, _, _, _ in keys]),
+        "place": np.array([c.place(p) for _, p, _, _ in keys]),
+        "good": np.array([c.good(g) for _, _, g, _ in keys]),
+        "class": np.array([k for _, _, _, k in keys]),
+        "t": np.array(list(tonnes.values())),
+        "substitute": np.array(substitute, dtype=np.int64),
+    }
 
 
 def _buyers(
@@ -403,7 +433,42 @@ def _buyers(
         elasticity=sectors["short_run_elasticity"][sector],
         cover_months=sectors["target_cover_months"][sector],
         first_price_usd_per_kg=start.price_usd_per_kg[rows["good"], rows["place"], rows["class"]],
+        cost_share=sectors["rare_earth_cost_share"][sector],
+        substitute=rows["substitute"],
         extrapolation_share=shocks.buyer_extrapolation_share,
+        scenario=scenario,
+    )
+
+
+def _merchants(data: Data, scenario: Scenario, processors: Processors) -> Merchants:
+    """A speculator in China for each oxide, and the smugglers of the table."""
+    c, routes = data.catalogue, data.tables.smuggling
+    oxide = np.nonzero(c.of_stage("oxide"))[0]
+    leg = processors.product
+    at_home = leg.place == c.china
+    made_t = np.bincount(
+        leg.good[at_home],
+        (leg.coefficient * processors.activity_t[leg.row])[at_home],
+        minlength=len(c.goods),
+    )
+    n = len(oxide)
+    names = [f"store_{c.goods[g]}" for g in oxide] + [
+        f"smuggle_{g}_{through.lower()}"
+        for g, through in zip(routes["good"].tolist(), routes["through"].tolist(), strict=True)
+    ]
+    return Merchants(
+        names=tuple(names),
+        good=np.concatenate([oxide, codes(c.goods, routes["good"])]),
+        place=np.concatenate([np.full(n, c.china), codes(c.places, routes["place"])]),
+        sells_at=np.concatenate([np.full(n, c.china), codes(c.places, routes["through"])]),
+        room_t=np.concatenate(
+            [
+                scenario.speculation_months * made_t[oxide],
+                routes["smuggled_t_per_year"] / MONTHS_PER_YEAR,
+            ]
+        ),
+        cost_usd_per_kg=np.concatenate([np.zeros(n), routes["cost_usd_per_kg"]]),
+        risk_share=np.concatenate([np.zeros(n), routes["risk_share"]]),
         scenario=scenario,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rare_market.agents.buyer import Buyers
+from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers
 from rare_market.agents.lifecycle import Lifecycle, Luck
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers
@@ -179,6 +179,8 @@ def sectors(rows: int = 1, scenario: Scenario | None = None, **columns: Any) -> 
         "elasticity": -0.1,
         "cover_months": 2.0,
         "first_price_usd_per_kg": 50.0,
+        "cost_share": 0.02,
+        "substitute": NO_SUBSTITUTE,
         "extrapolation_share": 0.0,
     }
     index = columns.pop("demand_index", 1.0)

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.trader import Trader, expected_price_usd_per_kg
+from rare_market.agents.trader import (
+    Trader,
+    alarmed_share,
+    expected_price_usd_per_kg,
+    wanted_cover_months,
+)
 from rare_market.book import Book
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.records import Bulletin
+from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 URGENT_SHARE, NORMAL_SHARE = 0.7, 0.2
 NORMAL_FACTOR, PATIENT_FACTOR = 1.08, 1.02
 BID_STEPS = 3
 SMALLEST_PRICE_USD_PER_KG = 1e-3  # below it use responds no further
+SMALLEST_RATIO = 1e-6
+NO_SUBSTITUTE = -1
 
 
 class Buyer(Trader):
@@ -35,26 +43,44 @@ def use_t(
     return normal_t * (price / first_price_usd_per_kg) ** elasticity
 
 
-def thrifted_share(
-    intensity_share: np.ndarray,
-    price_usd_per_kg: np.ndarray,
-    first_price_usd_per_kg: np.ndarray,
-    elasticity: float,
-    months: float,
-    recovery_share: float,
+def redesign_aim_share(
+    price_ratio: np.ndarray, cost_share: np.ndarray, trigger_share: float, elasticity: float
 ) -> np.ndarray:
-    r"""Use per unit of the product next month, after redesign.
+    r"""Use per unit of product that a redesign for these prices aims at.
 
-    .. math:: i' = i + \frac{1}{T}\,\bigl[(P/P_0)^{-\epsilon} - i\bigr]
+    .. math:: a = \min\bigl[1,\ \rho^{-\epsilon w}\bigr], \qquad
+              w = \frac{\sigma\rho}{\sigma\rho + \sigma_0}
 
-    Thrifting takes :math:`T` months; what was designed out comes back, when the price falls, only
-    at the recovery share of that speed (Japan after 2011: magnets per car -40 % in two years,
-    little rebound).
+    with :math:`\rho = P/P_0` and the rare earth's share :math:`\sigma` of the product's cost at the
+    first price: what costs a thousandth of the product is not designed out (mechanism: the cost
+    share, not the price, triggers adoption).
+
+    Parameters
+    ----------
+    price_ratio
+        ``[buyer]`` :math:`\rho`.
+    cost_share
+        ``[buyer]`` :math:`\sigma`.
+    trigger_share
+        :math:`\sigma_0`, the cost share at which half the response is triggered.
+    elasticity
+        :math:`\epsilon`, in the long run, of use that matters for cost.
     """
-    price = np.maximum(price_usd_per_kg, SMALLEST_PRICE_USD_PER_KG)
-    aim = (price / first_price_usd_per_kg) ** -elasticity
-    gap = np.minimum(aim, 1.0) - intensity_share
-    return intensity_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
+    burden = cost_share * price_ratio
+    weight = burden / (burden + trigger_share)
+    return np.minimum(np.maximum(price_ratio, SMALLEST_RATIO) ** (-elasticity * weight), 1.0)
+
+
+def researched_share(
+    designed_share: np.ndarray, aim_share: np.ndarray, months: float, recovery_share: float
+) -> np.ndarray:
+    r"""Designs under way next month: :math:`d' = d + (a - d)/T`, back only at a share of that speed.
+
+    What was designed out comes back slowly when the price falls (Japan after 2011: magnets per car
+    -40 % in two years, little rebound).
+    """
+    gap = aim_share - designed_share
+    return designed_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
 
 
 def activity_path(years: np.ndarray, knot_years: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -97,6 +123,11 @@ class Buyers:
         ``[buyer]`` use each likes to hold in stock.
     first_price_usd_per_kg
         ``[buyer]`` price at which the first year's demand was measured.
+    cost_share
+        ``[buyer]`` of the rare earth in the cost of the product, at the first price.
+    substitute
+        ``[buyer]`` row of the same sector and place that uses the good's substitute, or
+        :data:`NO_SUBSTITUTE`.
     extrapolation_share
         ``[buyer]`` part of the trend each expects to go on.
     scenario
@@ -115,6 +146,8 @@ class Buyers:
         elasticity: np.ndarray,
         cover_months: np.ndarray,
         first_price_usd_per_kg: np.ndarray,
+        cost_share: np.ndarray,
+        substitute: np.ndarray,
         extrapolation_share: np.ndarray,
         scenario: Scenario,
     ) -> None:
@@ -126,7 +159,16 @@ class Buyers:
         self.cover_months = cover_months
         self.first_price_usd_per_kg = first_price_usd_per_kg
         self.extrapolation_share = extrapolation_share
-        self.intensity_share = np.ones(self.rows)
+        self.cost_share, self.substitute = cost_share, substitute
+        self.most_usd_per_kg = first_price_usd_per_kg * (
+            1.0 + scenario.choke_cost_rise / np.maximum(cost_share, 1e-6)
+        )
+        self.designed_share = np.ones(self.rows)  # use per unit of product in designs under way
+        self.intensity_share = np.ones(self.rows)  # and in what is made
+        self.kept_design_share = np.ones(self.rows)  # not switched to the substitute: designs
+        self.kept_share = np.ones(self.rows)  # and products
+        self.alarm_share = np.zeros(self.rows)
+        self._switching = np.nonzero(substitute != NO_SUBSTITUTE)[0]
         self.inventory_t = demand_t * cover_months
         self.use_t = demand_t.copy()
         self.consumed_t = demand_t.copy()
@@ -139,7 +181,7 @@ class Buyers:
         self.bid_class = buyer_class[self.bid_row]
         self.ask_row = self.ask_good = self.ask_place = np.zeros(0, dtype=np.int64)
 
-    def post(self, period: int, book: Book, bulletin: Bulletin) -> None:
+    def post(self, period: int, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Bid for this month's use and for the gap in stock."""
         s = self._scenario
         price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
@@ -147,13 +189,20 @@ class Buyers:
             price, bulletin.trend_per_month[self.good, self.place], self.extrapolation_share
         )
         self.use_t = use_t(
-            self.demand_t * self.demand_index[period] * self.intensity_share,
+            self.normal_use_t(period),
             expected,
             self.first_price_usd_per_kg,
             self.elasticity,
         )
-        gap_t = self.use_t * self.cover_months - self.inventory_t
-        want_t = np.maximum(self.use_t + gap_t / s.stock_adjust_months, 0.0)
+        cover_months = wanted_cover_months(
+            self.cover_months,
+            bulletin.trend_per_month[self.good, self.place],
+            np.maximum(self.alarm_share, regime.announced_alarm_share[self.place]),
+            s,
+        )
+        gap_t = self.use_t * cover_months - self.inventory_t
+        self.want_t = np.maximum(self.use_t + gap_t / s.stock_adjust_months, 0.0)
+        want_t = self.want_t
         amount = np.empty((self.rows, BID_STEPS))
         amount[:, 0] = URGENT_SHARE * want_t
         amount[:, 1] = NORMAL_SHARE * want_t
@@ -162,8 +211,16 @@ class Buyers:
         limit[:, 0] = expected * (1.0 + s.consumer_step_share)
         limit[:, 1] = expected * NORMAL_FACTOR
         limit[:, 2] = expected * PATIENT_FACTOR
-        most = s.choke_multiple * self.first_price_usd_per_kg
-        book.post_bids("buyer", amount, np.minimum(limit, most[:, None]))
+        book.post_bids("buyer", amount, np.minimum(limit, self.most_usd_per_kg[:, None]))
+
+    def normal_use_t(self, period: int) -> np.ndarray:
+        """Use at the first price of products as designed now, ``[buyer]``."""
+        asked_t = self.demand_t * self.demand_index[period]
+        of, to = self._switching, self.substitute[self._switching]
+        switched_t = asked_t[of] * (1.0 - self.kept_share[of])
+        asked_t = asked_t * self.kept_share
+        np.add.at(asked_t, to, switched_t)
+        return asked_t * self.intensity_share
 
     def settle(self, bid_fill_t: np.ndarray) -> None:
         """Take delivery and use; what stock cannot cover is a shortage."""
@@ -172,15 +229,33 @@ class Buyers:
         self.consumed_t = np.minimum(self.use_t, held_t)
         self.shortage_t = self.use_t - self.consumed_t
         self.inventory_t = held_t - self.consumed_t
+        unfilled = 1.0 - self.bought_t / np.maximum(self.want_t, 1e-9)
+        self.alarm_share = alarmed_share(
+            self.alarm_share,
+            np.where(self.want_t > 1e-9, np.clip(unfilled, 0.0, 1.0), 0.0),
+            self._scenario.alarm_months,
+        )
 
     def plan(self, bulletin: Bulletin) -> None:
-        """Redesign products for the price of the month."""
+        """Redesign products for the price of the month: research first, then what is made."""
         s = self._scenario
-        self.intensity_share = thrifted_share(
-            self.intensity_share,
-            bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class],
-            self.first_price_usd_per_kg,
-            s.thrift_elasticity,
-            s.thrift_months,
-            s.thrift_recovery_share,
+        stage_months = 0.5 * s.thrift_months
+        price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
+        ratio = price / self.first_price_usd_per_kg
+        aim = redesign_aim_share(
+            ratio, self.cost_share, s.thrift_trigger_share, s.thrift_elasticity
         )
+        self.designed_share = researched_share(
+            self.designed_share, aim, stage_months, s.thrift_recovery_share
+        )
+        self.intensity_share += (self.designed_share - self.intensity_share) / stage_months
+        of = self._switching
+        if len(of):
+            dearer = ratio[of] / ratio[self.substitute[of]]
+            aim = redesign_aim_share(
+                dearer, self.cost_share[of] * ratio[of], s.thrift_trigger_share, s.switch_elasticity
+            )
+            self.kept_design_share[of] = researched_share(
+                self.kept_design_share[of], aim, stage_months, s.thrift_recovery_share
+            )
+            self.kept_share += (self.kept_design_share - self.kept_share) / stage_months

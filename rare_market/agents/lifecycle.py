@@ -137,6 +137,18 @@ class Lifecycle:
             * (1.0 + luck.overrun_share)
             / np.maximum(self.build_months + luck.delay_months, 1.0)
         )
+        # what a private project owes, and what it has left to lose; both arise with building
+        self.borrows = ~self.state_owned & ~self.informal & ~rows["in_china"]
+        self.debt_usd = np.zeros(len(nameplate))
+        self.liquidity_usd = np.zeros(len(nameplate))
+        self.bankrupt = np.zeros(len(nameplate), dtype=bool)  # since when nobody runs it
+        self._cash_before_usd = np.zeros(len(nameplate))
+        self._debt_share = scenario.debt_share
+        self._liquidity_share = scenario.liquidity_share
+        self._debt_rate_per_year = scenario.debt_rate_per_year
+        self._fixed_cost_share = scenario.fixed_cost_share
+        self._resale_months = scenario.resale_months
+        self._write_down_share = scenario.write_down_share
         self.outage = luck.outage
         self._life_years = scenario.project_life_years
         self._hurdle_rate_per_year = scenario.hurdle_rate_per_year
@@ -200,9 +212,72 @@ class Lifecycle:
         self.capacity_t = self.capacity_t + added_t
         return added_t * MONTHS_PER_YEAR * 1000.0 * self.capex_usd_per_kg_year
 
+    def idle_cost_usd(self, cost_usd_per_kg: np.ndarray, activity_t: np.ndarray) -> np.ndarray:
+        r"""Fixed cost of what an indebted plant does not use: :math:`\phi\,c\,(k - x)`.
+
+        Crews and maintenance of a plant that ramps slowly are paid on its nameplate (Molycorp: a
+        quarter of nameplate in its second year).
+        """
+        unused_t = np.maximum(self.capacity_t - activity_t, 0.0) * (self.status == Status.OPERATING)
+        return np.where(
+            self.debt_usd > 0.0, self._fixed_cost_share * cost_usd_per_kg * unused_t * 1000.0, 0.0
+        )
+
+    def fail(self, rows: np.ndarray) -> None:
+        """Stop facilities whose owner is bankrupt; creditors write the plant down.
+
+        Parameters
+        ----------
+        rows
+            ``[facility]`` bool. They wait for a new owner, who paid little and owes nothing.
+        """
+        self.bankrupt = self.bankrupt | rows
+        self.status = np.where(rows, Status.MOTHBALLED, self.status)
+        self.idle_months = np.where(rows, 0.0, self.idle_months)
+        self.debt_usd = np.where(rows, 0.0, self.debt_usd)
+        left = np.where(rows, 1.0 - self._write_down_share, 1.0)
+        self.capital_charge_usd_per_kg = self.capital_charge_usd_per_kg * left
+        self.secured_charge_usd_per_kg = self.secured_charge_usd_per_kg * left
+
+    def serve_debt(
+        self, earned_usd: np.ndarray, spent_usd: np.ndarray, worth_usd_per_kg: np.ndarray
+    ) -> np.ndarray:
+        r"""Borrow while building, pay interest and repay while operating; returns who fails.
+
+        .. math:: D' = D\,(1 + \tfrac{r}{12}) + \delta I - R, \qquad
+                  L' = L + \pi - \tfrac{r}{12} D - R
+
+        A building project borrows the share :math:`\delta` of its outlay :math:`I` and its interest.
+        In operation the month's cash :math:`\pi` first pays interest; what exceeds the liquidity
+        that was raised with the plant repays debt. A facility whose liquidity is gone fails, unless
+        the margin expected in the long run is worth its debt: then lenders carry it (JARE and Lynas
+        in 2016).
+
+        Parameters
+        ----------
+        earned_usd, spent_usd
+            ``[facility]`` cash of operation and outlay on building this month.
+        worth_usd_per_kg
+            ``[facility]`` present value, per kg of yearly capacity, of the margin expected.
+        """
+        interest = self.debt_usd * self._debt_rate_per_year / MONTHS_PER_YEAR
+        borrowed = np.where(self.borrows, self._debt_share * spent_usd, 0.0)
+        building = self.status == Status.BUILDING
+        reserve = self._liquidity_share * self.capex_usd_per_kg_year * self.capacity_t * 12000.0
+        self.liquidity_usd = np.where(building & self.borrows, reserve, self.liquidity_usd)
+        serving = (self.status == Status.OPERATING) & (self.debt_usd > 0.0)
+        cash = np.where(serving, earned_usd - interest, 0.0)
+        liquidity = self.liquidity_usd + cash
+        repaid = np.where(serving, np.clip(liquidity - reserve, 0.0, self.debt_usd), 0.0)
+        self.liquidity_usd = liquidity - repaid
+        self.debt_usd = self.debt_usd + borrowed - repaid + np.where(building, interest, 0.0)
+        worth_usd = worth_usd_per_kg * self.capacity_t * MONTHS_PER_YEAR * 1000.0
+        return serving & (self.liquidity_usd < 0.0) & (worth_usd < self.debt_usd)
+
     def advance(
         self,
         period: int,
+        cash_usd: np.ndarray,
         cash_margin_usd_per_kg: np.ndarray,
         cash_cost_usd_per_kg: np.ndarray,
         project_margin_usd_per_kg: np.ndarray,
@@ -220,6 +295,8 @@ class Lifecycle:
         ----------
         period
             month of the run.
+        cash_usd
+            ``[facility]`` its account after the month's operation.
         cash_margin_usd_per_kg, cash_cost_usd_per_kg
             ``[facility]`` today's margin on cash cost, and that cost.
         project_margin_usd_per_kg, charge_usd_per_kg
@@ -239,7 +316,8 @@ class Lifecycle:
         earning = cash_margin_usd_per_kg > self._restart_margin_share * cash_cost_usd_per_kg
         planned = (self.status == Status.PLANNED) & (period >= self.earliest_month)
         worth_it = project_margin_usd_per_kg >= charge_usd_per_kg
-        signal = (idle & earning) | (planned & worth_it)
+        sold = ~self.bankrupt | (self.idle_months >= self._resale_months)
+        signal = (idle & earning & sold) | (planned & worth_it)
         self.good_months = np.where(signal, self.good_months + 1, 0.0)
         decided = signal & (self.good_months >= SIGNAL_MONTHS)
 
@@ -261,4 +339,13 @@ class Lifecycle:
         status = np.where(given_up & ~decided, Status.CLOSED, status)
         status = np.where(decided & planned, Status.BUILDING, status)
         self.status = np.where(finished, Status.OPERATING, status)
+        self.bankrupt = self.bankrupt & ~(again & (self.status == Status.OPERATING))
+        annuity = capital_charge_usd_per_kg(
+            np.ones(1), np.array([self._hurdle_rate_per_year]), self._life_years
+        )
+        failed = self.serve_debt(
+            cash_usd - self._cash_before_usd, spent_usd, project_margin_usd_per_kg / annuity
+        )
+        self._cash_before_usd = cash_usd - spent_usd
+        self.fail(failed)
         return spent_usd

@@ -20,6 +20,7 @@ from rare_market.agents.trader import (
     expected_price_usd_per_kg,
     smooth,
     storage_target_t,
+    wanted_cover_months,
 )
 from rare_market.book import Book
 from rare_market.contracts import KG_PER_T, floor_payment_usd_per_kg, guarantee_share
@@ -330,7 +331,8 @@ class Processors:
         market_t = ask_fill_t.reshape(-1, ASK_STEPS).sum(axis=1)
         self.product_stock_t = np.maximum(self.product_stock_t - market_t, 0.0)
         self.sold_t = market_t + contract_t
-        self.feed_stock_t = self.feed_stock_t + bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
+        bought_t = bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
+        self.feed_stock_t = self.feed_stock_t + bought_t
         self.stock_change_t = self.product_stock_t - self._stock_settled_t
         self._stock_settled_t = self.product_stock_t
         self.cash_usd += revenue_usd - feed_cost_usd
@@ -414,7 +416,13 @@ class Processors:
 
         # what to buy next
         use_t = feed.coefficient * self.wanted_activity_t[feed.row]
-        gap_t = use_t * self.feed_cover_months - self.feed_stock_t
+        cover_months = wanted_cover_months(
+            self.feed_cover_months,
+            bulletin.trend_per_month[feed.good, feed.place],
+            regime.announced_alarm_share[feed.place],
+            s,
+        )
+        gap_t = use_t * cover_months - self.feed_stock_t
         self.feed_want_t = np.maximum(use_t + gap_t / s.stock_adjust_months, 0.0)
         self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
 
@@ -440,7 +448,11 @@ class Processors:
         )
         self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
         cost = self.conversion_usd_per_kg + feed_cost
+        operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)
+        self.cash_usd -= operating_cost_usd
         capex_usd = life.expand(project_margin, self.wanted_activity_t > BUSY_SHARE * able_t)
-        capex_usd = capex_usd + life.advance(period, margin, cost, project_margin, charge)
-        self.cash_usd -= operating_cost_usd + capex_usd
+        capex_usd = capex_usd + life.advance(
+            period, self.cash_usd, margin, cost, project_margin, charge
+        )
+        self.cash_usd -= capex_usd
         return Spending(operating_cost_usd, capex_usd)

@@ -226,6 +226,8 @@ class Producers:
             )
         life.capacity_t = life.capacity_t * self.growth_per_month
         able_t = life.able_t(period) * np.where(self.quota_bound, quota_index[self.place], 1.0)
+        shut = np.where(life.informal, regime.informal_closed_share[self.place], 0.0)
+        able_t = able_t * (1.0 - shut)
 
         full = self.inventory_t / np.maximum(self.normal_stock_t(), 1e-9)
         brake = np.clip(2.5 - full, 0.0, 1.0)
@@ -247,15 +249,22 @@ class Producers:
             waits_for_plant, -np.inf, np.maximum(long_price, self.transfer_usd_per_kg)
         )
         project_margin = long_price - self.cost_usd_per_kg
+        self.cash_usd -= operating_cost_usd
         capex_usd = life.advance(
             period,
+            self.cash_usd,
             margin + s.mine_cost_spread_share * self.cost_usd_per_kg,
             self.cost_usd_per_kg,
             project_margin,
             life.capital_charge_usd_per_kg,
         )
-        self.cash_usd -= operating_cost_usd + capex_usd
+        self.cash_usd -= capex_usd
         return Spending(operating_cost_usd, capex_usd)
+
+    def fail_with(self, failed_plants: np.ndarray) -> None:
+        """Stop the mines that belong to plants gone bankrupt this month."""
+        tied = (self.plant != NO_PLANT) & (self.life.status == Status.OPERATING)
+        self.life.fail(tied & np.isin(self.plant, failed_plants))
 
     def build_with(self, started_plants: np.ndarray) -> None:
         """Start the planned mines tied to plants whose building has just been decided."""

@@ -17,7 +17,8 @@ from rare_market.scenario import Scenario
 
 RESALE_STEPS = 2
 RESALE_FACTOR = np.array([0.9, 1.0])
-QUOTA_GROWTH_RANGE = (0.0, 0.25)
+QUOTA_GROWTH_RANGE = (0.0, 0.25)  # per year
+BATCH_MONTHS = 6  # the quota is set in two batches a year
 
 
 class State(Trader):
@@ -106,7 +107,7 @@ class States:
         return sold_t
 
     def plan(self, period: int, bulletin: Bulletin, regime: Regime, bought_t: np.ndarray) -> None:
-        """Each December set next year's mining quota by the price and the use of the year.
+        """Each June and December set the next batch of the mining quota by the half-year before it.
 
         Parameters
         ----------
@@ -119,18 +120,20 @@ class States:
         self._price_sum += float(bulletin.netback_usd_per_kg[good, place])
         self._use_sum_t += float(bought_t[good, place])
         self._ordered_sum += float(regime.output_growth_per_year[place])
-        if (period + 1) % MONTHS_PER_YEAR == 0:
+        if (period + 1) % BATCH_MONTHS == 0:
+            per_year = MONTHS_PER_YEAR / BATCH_MONTHS
             before = self._last_use_t or self._use_sum_t
+            change = (self._use_sum_t / max(before, 1e-9)) ** per_year - 1.0
             growth = quota_growth_share(
-                self._price_sum / MONTHS_PER_YEAR,
+                self._price_sum / BATCH_MONTHS,
                 s.quota_price_band_usd_per_kg,
-                float(np.clip(self._use_sum_t / max(before, 1e-9) - 1.0, -0.1, 0.1)),
+                float(np.clip(change, -0.1, 0.1)),
                 s.quota_demand_share,
                 s.quota_price_response,
                 float(max(bulletin.stock_ratio[good, place], bulletin.ore_stock_ratio[place])),
                 s.quota_stock_response,
-                self._ordered_sum / MONTHS_PER_YEAR,
+                self._ordered_sum / BATCH_MONTHS,
             )
-            self.quota_index[place] *= 1.0 + growth
+            self.quota_index[place] *= (1.0 + growth) ** (1.0 / per_year)
             self._last_use_t = self._use_sum_t
             self._price_sum, self._use_sum_t, self._ordered_sum = 0.0, 0.0, 0.0

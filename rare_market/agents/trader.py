@@ -14,6 +14,8 @@ from typing import Any
 import mesa
 import numpy as np
 
+from rare_market.scenario import Scenario
+
 # Edges of the ask steps in months of expected sales, after which comes what is left in stock, and
 # the place on the ask curve where each step's limit is read. Normal sales fall in the middle of a
 # step read at 1, so a market in balance repeats its price.
@@ -109,6 +111,33 @@ def storage_target_t(
     """
     ratio = long_price_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6)
     return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response
+
+
+def wanted_cover_months(
+    cover_months: np.ndarray,
+    trend_per_month: np.ndarray,
+    alarm_share: np.ndarray,
+    scenario: Scenario,
+) -> np.ndarray:
+    r"""Stock that users like to hold, in months of use.
+
+    .. math:: C = \bar C\,\operatorname{clip}\bigl(1 + \theta\,[(12\tau - k)^+ + \min(\tau, 0)\,12]
+              + \alpha A,\; c_-,\; c_+\bigr)
+
+    Cover rises while the yearly trend :math:`12\tau` exceeds the carrying cost :math:`k` and with
+    the alarm :math:`A`, the part of orders that lately went unfilled or is announced to; it falls
+    while prices fall, and then stocks are run down: hoarding, then destocking.
+    """
+    s = scenario
+    yearly = 12.0 * trend_per_month
+    gain = np.maximum(yearly - s.carrying_cost_share_per_year, 0.0) + np.minimum(yearly, 0.0)
+    factor = 1.0 + s.hoarding_response * gain + s.alarm_response * alarm_share
+    return cover_months * np.clip(factor, s.least_cover_share, s.most_cover_share)
+
+
+def alarmed_share(alarm_share: np.ndarray, unfilled_share: np.ndarray, months: float) -> np.ndarray:
+    """Alarm next month: at once as high as the part of orders unfilled, forgotten slowly."""
+    return np.maximum(unfilled_share, alarm_share * (1.0 - 1.0 / months))
 
 
 def smooth(old: np.ndarray, new: np.ndarray, memory_months: float) -> np.ndarray:

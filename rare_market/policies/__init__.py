@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from rare_market.declare import InvalidValueError, parse_values
 from rare_market.policies.base import Policy
+from rare_market.policies.enforcement import Enforcement
 from rare_market.policies.export_quota import ExportQuota
+from rare_market.policies.export_threat import ExportThreat
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.tariff import Tariff
@@ -12,12 +14,22 @@ from rare_market.policies.undercutting import Undercutting
 
 INSTRUMENTS: dict[str, type[Policy]] = {
     instrument.name: instrument
-    for instrument in (Undercutting, OfftakeGuarantee, PriceFloor, Tariff, ExportQuota)
+    for instrument in (
+        Undercutting,
+        OfftakeGuarantee,
+        PriceFloor,
+        Tariff,
+        ExportQuota,
+        Enforcement,
+        ExportThreat,
+    )
 }
 
 __all__ = [
     "INSTRUMENTS",
+    "Enforcement",
     "ExportQuota",
+    "ExportThreat",
     "OfftakeGuarantee",
     "Policy",
     "PriceFloor",

@@ -1,0 +1,42 @@
+r"""Enforcement: a state shuts part of the informal mining in its territory for a time.
+
+.. math:: k_i' = (1 - \phi)\,k_i \qquad i \text{ informal, in the state}
+
+Pits are shut, not removed: what is left standing works again when the campaign ends, so far as it
+still pays.
+
+Instance: the Chinese campaigns against illegal mining of 2011, June 2013 and 2017; the closing of
+the border to Myanmar ores in 2018-19 and 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rare_market.declare import parameter
+from rare_market.policies.base import Policy, choose_places
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enforcement(Policy):
+    """A campaign against informal mining."""
+
+    name: ClassVar[str] = "enforcement"
+    summary: ClassVar[str] = "part of the informal mines of chosen places is shut"
+
+    producers: str = parameter(
+        "CHN", "", None, None, "places whose informal mines are shut", "choice"
+    )
+    closed_share: float = parameter(
+        0.5, "share", 0.0, 1.0, "part of informal capacity shut", "assumed"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Shut that part of what no other campaign has shut."""
+        where = choose_places(bulletin.catalogue, self.producers, f"{self.name}: producers")
+        closed = regime.informal_closed_share.copy()
+        closed[where] = 1.0 - (1.0 - closed[where]) * (1.0 - self.closed_share)
+        return regime._replace(informal_closed_share=closed)
