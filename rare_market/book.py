@@ -153,6 +153,8 @@ class Book:
         self._shape = (len(catalogue.goods), len(catalogue.places), len(BUYER_CLASSES))
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
+        # markets where someone may bid, ``[good, place, buyer class]`` bool
+        self.has_bids = self.bids_by_market(np.ones(len(self.bids.good))) > 0.0
         self.layout: BookLayout = group_orders(self.asks, self.bids, *self._shape)
 
     def asks_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
@@ -172,15 +174,19 @@ class Book:
         return np.bincount(cell, values, minlength=int(np.prod(shape))).reshape(shape)
 
     def posted(
-        self, lane_cost_usd_per_kg: np.ndarray, quotas: Quotas, price_hint_usd_per_kg: np.ndarray
+        self,
+        lane_cost_usd_per_kg: np.ndarray,
+        lane_limit_t: np.ndarray,
+        quotas: Quotas,
+        price_hint_usd_per_kg: np.ndarray,
     ) -> Posted:
-        """Return the month's market: these orders under the lanes and quotas given."""
+        """Return the month's market: these orders under the lanes, limits and quotas given."""
         return Posted(
             self.asks,
             self.bids,
             *self._shape,
             lane_cost_usd_per_kg,
-            np.full(lane_cost_usd_per_kg.shape, np.inf),
+            lane_limit_t,
             quotas,
             price_hint_usd_per_kg,
         )

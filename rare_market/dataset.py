@@ -1,4 +1,4 @@
-"""The data a run starts from: checked tables, their codes, the laws and the first prices."""
+"""The data of a run: checked tables, their codes, the law, the prices of the first year."""
 
 from __future__ import annotations
 

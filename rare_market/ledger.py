@@ -55,21 +55,28 @@ def trade_cost_usd_per_kg(
 ) -> TradeCost:
     r"""Cost of each lane under the regime.
 
-    .. math:: c_{od} = f_{od} + i P_o + t_o P_o + \tau_{od}\,[(1 + t_o + i) P_o + f_{od}]
+    .. math::
 
-    Taxes are charged on customs value, which is last month's price :math:`P_o` at the origin, so
-    the cost of a lane is known when the month's market opens. Domestic lanes (:math:`o = d`) bear
-    freight only.
+        c_{od} &= f_{od} + i P_o + x_o + m_{od}, \qquad x_o = t_o P_o + \theta_o \\
+        m_{od} &= \max\{\tau_{od} v_{od} + \mu_{od},\; M_{od} - v_{od}\}, \qquad
+        v_{od} = (1 + i) P_o + f_{od} + x_o
+
+    with export tax :math:`t_o`, import duty :math:`\tau_{od}`, duties per kg :math:`\theta_o` and
+    :math:`\mu_{od}`, and the levy that lifts the border price to a minimum :math:`M_{od}`. Taxes
+    are charged on customs value, which is last month's price :math:`P_o` at the origin, so the cost
+    of a lane is known when the month's market opens. Domestic lanes (:math:`o = d`) bear freight
+    only.
     """
     value = netback_usd_per_kg[:, :, None]
     abroad = ~np.eye(value.shape[1], dtype=bool)[None, :, :]
     freight = regime.freight_usd_per_kg + np.where(abroad, insurance_share * value, 0.0)
-    export_tax = np.where(abroad, regime.export_tax_share[:, :, None] * value, 0.0)
-    import_duty = np.where(
-        abroad & np.isfinite(freight),
-        regime.import_duty_share * (value + freight + export_tax),
-        0.0,
-    )
+    at_origin = regime.export_tax_share * netback_usd_per_kg + regime.export_duty_usd_per_kg
+    export_tax = np.where(abroad, at_origin[:, :, None], 0.0)
+    reached = abroad & np.isfinite(freight)
+    at_border = np.where(reached, value + freight + export_tax, 0.0)
+    import_duty = regime.import_duty_share * at_border + regime.import_duty_usd_per_kg
+    import_duty = np.maximum(import_duty, regime.minimum_import_price_usd_per_kg - at_border)
+    import_duty = np.where(reached, import_duty, 0.0)
     return TradeCost(freight, export_tax, import_duty, freight + export_tax + import_duty)
 
 

@@ -20,7 +20,7 @@ from rare_market.clearing import Quotas
 from rare_market.dataset import read_data
 from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
-from rare_market.policies import Policy
+from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
 from rare_market.scenario import Scenario
 from rare_market.settlement import SEPARATION, usd
@@ -142,7 +142,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def amend(self) -> None:
         """Let each policy in force amend the rule book, starting from the law of the month."""
         regime = self.data.law_at(self.bulletin.year)
-        for policy in self.policies:
+        for policy in in_order(self.policies):
             if policy.in_force(self.bulletin.year):
                 regime = policy.amend(regime, self.bulletin)
         self.regime = regime
@@ -198,6 +198,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             self.cost,
             len(BUYER_CLASSES),
         )
+        settlement.pass_rents_to_exporters(self.cohorts, book, result, self.regime, ledger)
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
@@ -255,7 +256,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def record(self) -> None:
         """Write the month into the records."""
         records, month, t = self.records, self.delivered, self.period
-        records.write_market(t, self.board, self.clearing, self.book, self.paid_usd, month.trades)
+        records.write_market(
+            t, self.board, self.clearing, self.book, self.paid_usd, month.trades, month.lane_t
+        )
         records.balance_usd[t] = self.ledger.balance_usd
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         self.world.write(records, t, self.spent_usd)
@@ -281,14 +284,16 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
+            moved_t=self.records.moved_t[: self.period],
             catalogue=self.catalogue,
         )
 
-    def _lanes(self) -> tuple[np.ndarray, Quotas]:
-        """Cost of every lane to every demand node, and the limits as quotas over nodes.
+    def _lanes(self) -> tuple[np.ndarray, np.ndarray, Quotas]:
+        """Cost and limit of every lane to every demand node, and the quotas over many of them.
 
-        A limit of zero is no lane. A finite one holds for all buyer classes of a place together, so
-        it is a quota of one good on one lane. Contract deliveries have used up their part.
+        A limit of zero is no lane. A finite one holds for all buyer classes of a place together:
+        where several may use the lane it is a quota of one good. Contract deliveries have used up
+        their part.
         """
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
@@ -305,18 +310,23 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
             left_t.append(quota.quota_t - sent_t.sum() + sent_t[:, quota.origin].sum())
+        limit_t = np.full(cost.shape, np.inf)
         for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):
+            lane_left_t = max(r.flow_limit_t[good, o, d] - used_t[good, o, d], 0.0)
+            if np.count_nonzero(self.book.has_bids[good, d] & np.isfinite(cost[good, o, d])) < 2:
+                limit_t[good, o, d] = lane_left_t
+                continue
             origin.append(int(o))
             destination.append(int(d))
             counted.append(np.arange(goods) == good)
-            left_t.append(r.flow_limit_t[good, o, d] - used_t[good, o, d])
+            left_t.append(lane_left_t)
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
             quota_origin=np.array(origin, dtype=np.int64),
             quota_destination=np.array(destination, dtype=np.int64),
             quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
         )
-        return cost.reshape(goods, places, -1), quotas
+        return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
 
 
 def _ratio(held: np.ndarray, target: np.ndarray) -> np.ndarray:

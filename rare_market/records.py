@@ -68,6 +68,9 @@ class Bulletin(NamedTuple):
         none.
     entry_share
         separation capacity being built outside China as a share of that operating there.
+    moved_t
+        ``[month so far, good, origin, destination]`` tonnes that moved in each month of the run, on
+        the market and under contract.
     catalogue
         codes of goods and places.
     """
@@ -83,7 +86,18 @@ class Bulletin(NamedTuple):
     ore_stock_ratio: np.ndarray
     rival_cost_usd_per_kg: np.ndarray
     entry_share: float
+    moved_t: np.ndarray
     catalogue: Catalogue
+
+    def usual_flow_t(self, year: float) -> np.ndarray:
+        """Mean monthly flow of the year before a moment, ``[good, origin, destination]``.
+
+        Where the run starts within that year it is the mean of the months there are, and where
+        there is none it is zero.
+        """
+        last = self.period + round((year - self.year) * MONTHS_PER_YEAR)
+        months = self.moved_t[max(last - MONTHS_PER_YEAR, 0) : max(last, 0)]
+        return months.mean(axis=0) if len(months) else np.zeros(self.moved_t.shape[1:])
 
 
 class Records:
@@ -102,6 +116,8 @@ class Records:
         ``prices`` is the mean of these and of what came under contract, at the contract's price.
     flow_t
         ``[period, good, origin, destination]`` on the market.
+    moved_t
+        the same with deliveries under contract.
     contract_trades
         deliveries outside the market: (period, channel, good, origin, destination, tonnes, USD/kg).
     capacity_t, operating_t, building_t, output_t
@@ -153,7 +169,7 @@ class Records:
         self.age_months = np.zeros(node, dtype=np.int32)
         self.status = np.zeros(node, dtype=np.int8)
         self.bought_t, self.paid_usd = np.zeros(node), np.zeros(node)
-        self.flow_t = np.zeros(lane)
+        self.flow_t, self.moved_t = np.zeros(lane), np.zeros(lane)
         self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
         self.capacity_t, self.operating_t = np.zeros(alive), np.zeros(alive)
         self.building_t, self.output_t = np.zeros(alive), np.zeros(alive)
@@ -178,6 +194,7 @@ class Records:
         book: Book,
         paid_usd: np.ndarray,
         contract_trades: list[tuple[int, int, int, int, float, float]],
+        contract_t: np.ndarray,
     ) -> None:
         """Write a month's prices, flows and certificate.
 
@@ -191,6 +208,8 @@ class Records:
             ``[bid]``.
         contract_trades
             deliveries outside the market: channel, good, origin, destination, tonnes, USD/kg.
+        contract_t
+            ``[good, origin, destination]`` the tonnes of all of them.
         """
         t, shape = period, board.price_usd_per_kg.shape
         goods, places, classes = shape
@@ -203,6 +222,7 @@ class Records:
         self.bought_t[t] = book.bids_by_market(clearing.bid_fill_t)
         self.paid_usd[t] = book.bids_by_market(paid_usd)
         self.flow_t[t] = clearing.flow_t.reshape(goods, places, places, classes).sum(axis=3)
+        self.moved_t[t] = self.flow_t[t] + contract_t
         self.contract_trades.extend((t, *trade) for trade in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t

@@ -23,10 +23,31 @@ class ExportQuota(NamedTuple):
     goods
         ``[good]`` bool, the goods it counts.
     quota_t
-        tonnes per month.
+        tonnes this month.
+    to_exporters
+        whether the rent of the licences is left to the sellers there, or the treasury sells them.
     """
 
     origin: int
+    goods: np.ndarray
+    quota_t: float
+    to_exporters: bool
+
+
+class ProductionQuota(NamedTuple):
+    """One tonnage over the output of the formal mines of one place.
+
+    Attributes
+    ----------
+    place
+        place code.
+    goods
+        ``[good]`` bool, the ores it counts.
+    quota_t
+        tonnes this month.
+    """
+
+    place: int
     goods: np.ndarray
     quota_t: float
 
@@ -40,15 +61,21 @@ class Regime(NamedTuple):
         ``inf`` where there is no lane.
     import_duty_share
         ad valorem, on last month's price at the origin plus freight; paid to the destination.
-    export_tax_share
-        ``[good, origin]`` value-added tax not refunded and export duty; paid to the origin.
+    import_duty_usd_per_kg
+        specific duty, on top of it.
+    minimum_import_price_usd_per_kg
+        a levy lifts the price at the border, duty paid, to it; 0 where there is none.
+    vat_not_refunded_share
+        ``[good, origin]`` value-added tax that stays on exports; paid to the origin.
+    export_duty_share, export_duty_usd_per_kg
+        ``[good, origin]`` ad valorem and specific duty on exports; paid to the origin.
     resource_tax_share
         ``[good, place]`` ad valorem tax on what a mine there sells; paid to the place.
     flow_limit_t
         tonnes per month, ``inf`` if free.
     excluded_origin
         ``[buyer class, place]`` bool: origins a buyer of that class does not buy from.
-    export_quotas
+    export_quotas, production_quotas
         quotas that may span goods.
     price_floors, offtakes
         the contract schemes that states offer this month.
@@ -66,11 +93,16 @@ class Regime(NamedTuple):
 
     freight_usd_per_kg: np.ndarray
     import_duty_share: np.ndarray
-    export_tax_share: np.ndarray
+    import_duty_usd_per_kg: np.ndarray
+    minimum_import_price_usd_per_kg: np.ndarray
+    vat_not_refunded_share: np.ndarray
+    export_duty_share: np.ndarray
+    export_duty_usd_per_kg: np.ndarray
     resource_tax_share: np.ndarray
     flow_limit_t: np.ndarray
     excluded_origin: np.ndarray
     export_quotas: tuple[ExportQuota, ...]
+    production_quotas: tuple[ProductionQuota, ...]
     price_floors: tuple[PriceFloor, ...]
     offtakes: tuple[Offtake, ...]
     state_ask_ceiling_usd_per_kg: np.ndarray
@@ -78,6 +110,11 @@ class Regime(NamedTuple):
     output_growth_per_year: np.ndarray
     informal_closed_share: np.ndarray
     announced_alarm_share: np.ndarray
+
+    @property
+    def export_tax_share(self) -> np.ndarray:
+        """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
+        return self.vat_not_refunded_share + self.export_duty_share
 
 
 def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
@@ -87,11 +124,16 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
     return Regime(
         freight_usd_per_kg=freight_usd_per_kg,
         import_duty_share=np.zeros(lanes),
-        export_tax_share=np.zeros((goods, places)),
+        import_duty_usd_per_kg=np.zeros(lanes),
+        minimum_import_price_usd_per_kg=np.zeros(lanes),
+        vat_not_refunded_share=np.zeros((goods, places)),
+        export_duty_share=np.zeros((goods, places)),
+        export_duty_usd_per_kg=np.zeros((goods, places)),
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
         excluded_origin=np.zeros((buyer_classes, places), dtype=bool),
         export_quotas=(),
+        production_quotas=(),
         price_floors=(),
         offtakes=(),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),

@@ -13,6 +13,8 @@ from rare_market.agents.lifecycle import Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers
 from rare_market.agents.state import States
+from rare_market.book import Book, Poster
+from rare_market.clearing import Clearing
 from rare_market.contracts import (
     KG_PER_T,
     deliveries_t,
@@ -20,7 +22,7 @@ from rare_market.contracts import (
     floor_payment_usd_per_kg,
     offtake_price_usd_per_kg,
 )
-from rare_market.goods import FACILITY_STAGES
+from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES
 from rare_market.ledger import Ledger, TradeCost
 from rare_market.records import CHANNELS
 from rare_market.regime import Regime
@@ -190,6 +192,32 @@ def _note(
     for i in np.nonzero(tonnes > 0.0)[0]:
         good, origin, destination = (int(code[i]) for code in lane)
         month.trades.append((channel, good, origin, destination, float(tonnes[i]), float(price[i])))
+
+
+def pass_rents_to_exporters(
+    cohorts: dict[str, Poster], book: Book, clearing: Clearing, regime: Regime, ledger: Ledger
+) -> None:
+    """Pass the rent of quotas whose licences sellers hold from the treasury on to them.
+
+    Trade has paid the rent of every limit to the treasury of the origin. The sellers of a good
+    there share what its exports bore, in proportion to their sales of the month.
+    """
+    asks, classes = book.asks, len(BUYER_CLASSES)
+    for terms, rent in zip(regime.export_quotas, clearing.quota_rent_usd_per_kg, strict=False):
+        if not terms.to_exporters or rent <= 0.0:
+            continue
+        leaving_t = clearing.flow_t[:, terms.origin].copy()
+        leaving_t[:, terms.origin * classes : (terms.origin + 1) * classes] = 0.0
+        rent_usd = leaving_t.sum(axis=1) * terms.goods * rent * KG_PER_T
+        sold_t = clearing.ask_fill_t * (asks.place == terms.origin)
+        total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
+        paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
+        for kind in book.ask_part:
+            holder, earned = cohorts[kind], book.asks_by_trader(kind, paid)
+            treasury = np.full(len(earned), terms.origin)
+            ledger.pay(("state", treasury), (kind, holder.place), "scarcity_rent", earned)
+            if isinstance(holder, Producers | Processors):
+                holder.cash_usd += earned
 
 
 def pay_price_floors(

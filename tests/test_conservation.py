@@ -40,6 +40,10 @@ TERMS: dict[str, dict[str, object]] = {
     "price_floor": {"covers_stockpiled": True},
     "tariff": {"rate_share": 0.5},
     "export_quota": {"quota_t_per_year": 30000.0},
+    "export_duty": {"rate_usd_per_kg": 5.0},
+    "vat_refund": {},
+    "embargo": {"destinations": "JPN+USA+KOR"},
+    "production_quota": {"quota_t_per_year": 200000.0},
 }
 CASES = sorted(INSTRUMENTS)
 packages = st.lists(st.sampled_from(CASES), unique=True, max_size=5)

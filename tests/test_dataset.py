@@ -38,6 +38,18 @@ def test_the_export_tax_of_china_holds_for_oxides_and_not_for_magnets():
     assert tax[c.good("ndpr_oxide"), c.place("USA")] == 0.0
 
 
+def test_the_law_changes_with_its_dates():
+    """17 % of tax stayed on oxides in 2010, 16 % in 2018, 13 % since April 2019."""
+    data = read_data(start_year=2007)
+    c = data.catalogue
+    oxide = (c.good("ndpr_oxide"), c.china)
+    left = [data.law_at(y).export_tax_share[oxide] for y in (2007.0, 2018.5, 2019.25)]
+    assert left == [0.17, 0.16, 0.13]
+    assert data.law_at(2014.0).resource_tax_share[c.good("ionic_clay_concentrate"), c.china] == 0.0
+    assert data.law_at(2016.0).resource_tax_share[c.good("ionic_clay_concentrate"), c.china] == 0.27
+    assert data.law_at(2030.0) is data.law_at(2026.0)
+
+
 def test_a_tax_of_an_unknown_kind_is_refused(folder):
     edit(folder, "taxes", "import_duty,USA", "import_dutty,USA")
     with pytest.raises(InputError, match=r"import_dutty.*import_duty"):

@@ -86,7 +86,7 @@ def test_the_accounts_sum_to_zero_whatever_is_paid(payments):
 def test_the_cost_of_a_lane_is_freight_insurance_tax_and_duty_on_customs_value():
     """Oxide at 50 USD/kg, freight 1, insurance 1 %, tax 10 %, duty 20 % on 50 + 1.5 + 5."""
     rules = regime()
-    rules.export_tax_share[OXIDE, CHN] = 0.1
+    rules.export_duty_share[OXIDE, CHN] = 0.1
     rules.import_duty_share[OXIDE, CHN, USA] = 0.2
     cost = trade_cost_usd_per_kg(rules, NETBACK, 0.01)
     lane = (OXIDE, CHN, USA)
@@ -98,7 +98,9 @@ def test_the_cost_of_a_lane_is_freight_insurance_tax_and_duty_on_customs_value()
 
 def test_a_domestic_lane_bears_freight_only():
     """Neither duty nor tax nor insurance at home."""
-    rules = regime(import_duty_share=np.full((5, 2, 2), 0.5), export_tax_share=np.full((5, 2), 0.5))
+    rules = regime(
+        import_duty_share=np.full((5, 2, 2), 0.5), export_duty_share=np.full((5, 2), 0.5)
+    )
     cost = trade_cost_usd_per_kg(rules, NETBACK, 0.05)
     for place in (CHN, USA):
         np.testing.assert_array_equal(
@@ -118,7 +120,7 @@ def test_a_lane_that_does_not_exist_stays_closed():
 def settled(price: float, netback: float) -> Ledger:
     """Ten tonnes of metal from China to the United States, duty 20 %, tax 10 %."""
     rules = regime()
-    rules.export_tax_share[METAL, CHN] = 0.1
+    rules.export_duty_share[METAL, CHN] = 0.1
     rules.import_duty_share[METAL, CHN, USA] = 0.2
     cost = trade_cost_usd_per_kg(rules, np.full((5, 2), 50.0), 0.0)
     flow, prices = np.zeros((5, 2, 2)), np.full((5, 2), np.nan)

@@ -32,15 +32,19 @@ OTHER = {
     "payer": "JPN",
     "buyer": "USA",
     "origins": "MYS",
-    "destinations": "JPN",
+    "destinations": "KOR",
     "state": "USA",
 }
 # terms under which a field of an instrument can matter at all
-SETTING: dict[str, dict[str, Any]] = {"export_quota": {"quota_t_per_year": 20000.0}}
+SETTING: dict[str, dict[str, Any]] = {
+    "export_quota": {"quota_t_per_year": 20000.0},
+    "production_quota": {"quota_t_per_year": 200000.0},
+}
 # a level that the price reaches, or a pair inside the bounds
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("price_floor", "upside_share"): {"strike_usd_per_kg": 10.0},
     ("offtake_guarantee", "rebate_share"): {"rebate_above_usd_per_kg": 10.0},
+    ("vat_refund", "vat_share"): {"refund_share": 0.5},
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     "start_year": (2025.0, 2026.0),

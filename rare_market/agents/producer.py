@@ -21,7 +21,7 @@ from rare_market.book import Book
 from rare_market.contracts import KG_PER_T
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.records import Bulletin
-from rare_market.regime import Regime
+from rare_market.regime import ProductionQuota, Regime
 from rare_market.scenario import Scenario
 
 NO_PLANT = -1
@@ -57,6 +57,22 @@ def informal_capacity_t(
     """
     excess = np.clip(margin_share - normal_margin_share, -0.5, 0.5)
     return capacity_t * (1.0 + response_per_year * excess / MONTHS_PER_YEAR)
+
+
+def within_quotas_t(
+    planned_t: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    formal: np.ndarray,
+    quotas: tuple[ProductionQuota, ...],
+) -> np.ndarray:
+    """Output within production quotas: plans above one are curtailed pro rata, ``[producer]``."""
+    for quota in quotas:
+        counted = quota.goods[good] & (place == quota.place) & formal
+        total_t = float(planned_t[counted].sum())
+        if total_t > quota.quota_t:
+            planned_t = np.where(counted, planned_t * (quota.quota_t / total_t), planned_t)
+    return planned_t
 
 
 class Producers:
@@ -235,7 +251,9 @@ class Producers:
         # a state group looks past a bad price, the more so when its losses are covered
         aim = np.maximum(s.state_output_aim_share, regime.state_loss_cover_share[self.place])
         willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)
-        self.output_t = able_t * willing
+        self.output_t = within_quotas_t(
+            able_t * willing, self.good, self.place, ~life.informal, regime.production_quotas
+        )
         self.inventory_t = self.inventory_t + self.output_t
         self.sales_t = np.maximum(
             smooth(self.sales_t, self.sold_t, s.sales_memory_months), 0.5 * self.output_t

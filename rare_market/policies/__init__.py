@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from rare_market.declare import InvalidValueError, parse_values
-from rare_market.policies.base import Policy
+from rare_market.policies.base import Policy, in_order
+from rare_market.policies.embargo import Embargo
 from rare_market.policies.enforcement import Enforcement
+from rare_market.policies.export_duty import ExportDuty
 from rare_market.policies.export_quota import ExportQuota
 from rare_market.policies.export_threat import ExportThreat
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
 from rare_market.policies.price_floor import PriceFloor
+from rare_market.policies.production_quota import ProductionQuota
 from rare_market.policies.tariff import Tariff
 from rare_market.policies.undercutting import Undercutting
+from rare_market.policies.vat_refund import VatRefund
 
 INSTRUMENTS: dict[str, type[Policy]] = {
     instrument.name: instrument
@@ -22,19 +26,28 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         ExportQuota,
         Enforcement,
         ExportThreat,
+        ExportDuty,
+        VatRefund,
+        Embargo,
+        ProductionQuota,
     )
 }
 
 __all__ = [
     "INSTRUMENTS",
+    "Embargo",
     "Enforcement",
+    "ExportDuty",
     "ExportQuota",
     "ExportThreat",
     "OfftakeGuarantee",
     "Policy",
     "PriceFloor",
+    "ProductionQuota",
     "Tariff",
     "Undercutting",
+    "VatRefund",
+    "in_order",
     "read_policy",
 ]
 

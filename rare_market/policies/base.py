@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 ALLIED = "allied"
+MOMENT = 1e-9  # years: dates closer than this are the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Policy(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    reads_rules: ClassVar[bool] = False  # applied after the instruments whose rules it reads
 
     start_year: float = parameter(2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice")
     duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
@@ -41,7 +44,7 @@ class Policy(ABC):
 
     def in_force(self, year: float) -> bool:
         """Whether the instrument applies at a moment."""
-        return self.start_year - 1e-9 <= year < self.start_year + self.duration_years - 1e-9
+        return self.start_year - MOMENT <= year < self.start_year + self.duration_years - MOMENT
 
     def check(self, catalogue: Catalogue) -> None:
         """Refuse a good or place the catalogue does not know.
@@ -67,6 +70,11 @@ class Policy(ABC):
     @abstractmethod
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Return the rules with this instrument added; only called while it is in force."""
+
+
+def in_order(policies: Sequence[Policy]) -> tuple[Policy, ...]:
+    """Policies as listed, those that read the rules of others after the others."""
+    return tuple(sorted(policies, key=lambda policy: policy.reads_rules))
 
 
 def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:

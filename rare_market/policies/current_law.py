@@ -59,7 +59,7 @@ def law_of(tables: Tables, catalogue: Catalogue, year: float) -> Regime:
             )
         place = c.place(where)
         if kind == "vat_not_refunded":
-            regime.export_tax_share[goods, place] = rate
+            regime.vat_not_refunded_share[goods, place] = rate
         elif kind == "resource_tax":
             regime.resource_tax_share[goods, place] = rate
         elif kind == "import_duty":

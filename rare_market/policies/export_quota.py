@@ -2,13 +2,20 @@ r"""Export quota: one tonnage over a set of goods leaving one place.
 
 All goods under the quota compete for the same licence, so they bear one rent per tonne,
 
-.. math:: \sum_{g \in G} \sum_{d \ne o} f_{god} \le Q, \qquad \lambda \ge 0,\quad
-          \lambda\,(Q - \textstyle\sum f) = 0,
+.. math:: \sum_{g \in G} \sum_{d \ne o} f_{god} \le L_t, \qquad \lambda \ge 0,\quad
+          \lambda\,(L_t - \textstyle\sum f) = 0,
 
-which weighs most on the cheapest goods. The rent goes to the licence holders, here the treasury of
-the origin.
+which weighs most on the cheapest goods. The year's tonnage :math:`Q` is let out evenly; tonnes not
+used stay available until December:
 
-Instance: the Chinese export quotas of 2005 to 2014 (30,258 t in 2010 against 50,145 t in 2009).
+.. math:: L_t = \frac{k}{12} Q - \sum_{s=t-k+1}^{t-1} \sum_{g,d} f_{god}(s)
+
+in month :math:`k` of the year, counted from the start of the quota if that is later. The rent goes
+to the licence holders: to the sellers of the origin in proportion to their sales, or to the
+treasury where it sells the licences.
+
+Instance: the Chinese export quotas of 2005 to 2014 (30,258 t in 2010 against 50,145 t in 2009),
+given to producers and traders and dealt in by them.
 """
 
 from __future__ import annotations
@@ -16,9 +23,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import Policy, choose_goods, one_place
+from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import ExportQuota as ExportQuotaTerms
 from rare_market.regime import Regime
@@ -38,13 +47,43 @@ class ExportQuota(Policy):
     quota_t_per_year: float = parameter(
         30000.0, "t/year", 0.0, 1e7, "tonnes let out in a year", "china_export_quotas"
     )
+    carries_over: bool = parameter(
+        True, "", None, None, "whether unused tonnes stay available until December", "choice"
+    )
+    licences_sold: bool = parameter(
+        False, "", None, None, "whether the treasury sells the licences and keeps their rent"
+    )
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the quota to those in force."""
         c = bulletin.catalogue
+        origin = one_place(c, self.state, f"{self.name}: state")
+        goods = choose_goods(c, self.goods, f"{self.name}: goods")
         terms = ExportQuotaTerms(
-            origin=one_place(c, self.state, f"{self.name}: state"),
-            goods=choose_goods(c, self.goods, f"{self.name}: goods"),
-            quota_t=self.quota_t_per_year / MONTHS_PER_YEAR,
+            origin=origin,
+            goods=goods,
+            quota_t=self.month_t(bulletin, goods, origin),
+            to_exporters=not self.licences_sold,
         )
         return regime._replace(export_quotas=(*regime.export_quotas, terms))
+
+    def month_t(self, bulletin: Bulletin, goods: np.ndarray, origin: int) -> float:
+        """Tonnes that may leave this month.
+
+        Parameters
+        ----------
+        bulletin
+            holds what left in the months before.
+        goods, origin
+            ``[good]`` mask and place code.
+        """
+        month_t = self.quota_t_per_year / MONTHS_PER_YEAR
+        if not self.carries_over:
+            return month_t
+        since_start = round((bulletin.year - self.start_year + MOMENT) * MONTHS_PER_YEAR)
+        past = min(bulletin.period % MONTHS_PER_YEAR, since_start)
+        if past == 0:
+            return month_t
+        left_t = bulletin.moved_t[-past:, goods, origin].sum()
+        left_t -= bulletin.moved_t[-past:, goods, origin, origin].sum()
+        return max((past + 1) * month_t - float(left_t), 0.0)

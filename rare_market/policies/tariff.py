@@ -1,7 +1,9 @@
-r"""Import tariff: an ad valorem duty on goods of chosen origins.
+r"""Import tariff: a duty on goods of chosen origins, by value and by weight.
 
-It adds :math:`\tau` to the duty on the customs value; the revenue goes to the importing treasury. A
-protected price rises by at most the tariff, less where the foreign supplier bears part of it.
+It adds :math:`\tau(t) = \tau_0 + \tau'\,\lfloor t - t_0 \rfloor` to the duty on the customs
+value, and :math:`\mu` per kg; the revenue goes to the importing treasury. A protected price rises
+by at most the tariff, less where the foreign supplier bears part of it. A path that rises year by
+year gives home producers time to build.
 
 Instance: the Section 301 duty of the United States on Chinese permanent magnets (25 % from January
 2026).
@@ -10,10 +12,11 @@ Instance: the Section 301 duty of the United States on Chinese permanent magnets
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import ClassVar
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -23,11 +26,15 @@ class Tariff(Policy):
     """Duty on imports from chosen origins."""
 
     name: ClassVar[str] = "tariff"
-    summary: ClassVar[str] = "ad valorem import duty of the allies on Chinese goods"
+    summary: ClassVar[str] = "import duty of the allies on Chinese goods, by value and by weight"
 
     rate_share: float = parameter(
         0.25, "share", 0.0, 10.0, "duty on the customs value", "section_301_magnets"
     )
+    step_share_per_year: float = parameter(
+        0.0, "1/year", -1.0, 1.0, "change of that duty each year after the first", "choice"
+    )
+    rate_usd_per_kg: float = parameter(0.0, "USD/kg", 0.0, 10000.0, "duty by weight", "choice")
     goods: str = parameter("oxide+metal+magnet", "", None, None, "goods or stages", "choice")
     origins: str = parameter("CHN", "", None, None, "places whose goods pay", "choice")
     destinations: str = parameter("allied", "", None, None, "places that levy it", "choice")
@@ -39,4 +46,9 @@ class Tariff(Policy):
         origins = choose_places(c, self.origins, f"{self.name}: origins")
         destinations = choose_places(c, self.destinations, f"{self.name}: destinations")
         where = goods[:, None, None] & origins[None, :, None] & destinations[None, None, :]
-        return regime._replace(import_duty_share=regime.import_duty_share + self.rate_share * where)
+        steps = floor(bulletin.year - self.start_year + MOMENT)
+        rate_share = max(self.rate_share + self.step_share_per_year * steps, 0.0)
+        return regime._replace(
+            import_duty_share=regime.import_duty_share + rate_share * where,
+            import_duty_usd_per_kg=regime.import_duty_usd_per_kg + self.rate_usd_per_kg * where,
+        )

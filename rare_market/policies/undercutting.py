@@ -38,6 +38,7 @@ class Undercutting(Policy):
 
     name: ClassVar[str] = "undercutting"
     summary: ClassVar[str] = "Chinese state producers sell below rivals' full cost"
+    reads_rules: ClassVar[bool] = True  # the export tax
 
     state: str = parameter("CHN", "", None, None, "the state that undercuts", "choice")
     goods: str = parameter(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,9 +34,10 @@ def exports_t(records: Records) -> np.ndarray:
     return leaving
 
 
-def rent_usd(records: Records) -> np.ndarray:
-    """Scarcity rent received by each treasury a month."""
-    return records.balance_usd[:, KIND["state"], :, REASON["scarcity_rent"]]
+def rent_usd(records: Records, *kinds: str) -> np.ndarray:
+    """Scarcity rent received by some kinds a month, by place."""
+    rows = [KIND[kind] for kind in kinds]
+    return records.balance_usd[..., REASON["scarcity_rent"]][:, rows].sum(axis=1)
 
 
 def test_exports_of_the_counted_goods_stay_within_the_quota(limited, short_run):
@@ -45,17 +48,58 @@ def test_exports_of_the_counted_goods_stay_within_the_quota(limited, short_run):
     assert exports_t(short_run)[12:].min() > QUOTA_T_PER_YEAR / 12
 
 
-def test_the_rent_goes_to_the_treasury_of_the_origin(limited, short_run):
-    """It is the rent per tonne times the tonnes let out."""
-    c = limited.catalogue
-    rent = rent_usd(limited)[12:]
-    per_kg = np.array([float(r[0]) for r in limited.quota_rent_usd_per_kg[12:]])
+@pytest.mark.parametrize("sold", [False, True])
+def test_the_rent_goes_to_the_holder_of_the_licences(sold):
+    """Rent per tonne times the tonnes let out, to the sellers in China or to its treasury."""
+    policy = ExportQuota(start_year=2025.0, quota_t_per_year=QUOTA_T_PER_YEAR, licences_sold=sold)
+    records = run([policy], years=2)
+    holders, others = ("producer", "processor"), ("state",)
+    if sold:
+        holders, others = others, holders
+    c = records.catalogue
+    rent = rent_usd(records, *holders)[12:]
+    per_kg = np.array([float(r[0]) for r in records.quota_rent_usd_per_kg[12:]])
     assert (per_kg > 0.0).all()
     np.testing.assert_allclose(
-        rent[:, c.china], per_kg * exports_t(limited)[12:] * 1000.0, rtol=1e-3
+        rent[:, c.china], per_kg * exports_t(records)[12:] * 1000.0, rtol=1e-3
     )
     assert np.abs(np.delete(rent, c.china, axis=1)).max() < 1e-3 * rent[:, c.china].min()
-    assert np.abs(rent_usd(short_run)).max() < 1e-3 * rent[:, c.china].min()
+    assert np.abs(rent_usd(records, *others)).max() < 1e-3 * rent[:, c.china].min()
+
+
+def test_tonnes_not_used_stay_available_until_december():
+    """After months without trade a quota of 1200 t a year lets more out, and starts anew."""
+    market = RareEarthMarket(Scenario(years=2))
+    c = market.catalogue
+    goods, quota = c.of_stage("oxide"), ExportQuota(start_year=2020.0, quota_t_per_year=1200.0)
+    moved_t = np.zeros((24, len(c.goods), len(c.places), len(c.places)))
+    moved_t[:, c.good("ndpr_oxide"), c.china, c.place("JPN")] = 30.0
+
+    def left_t(period: int, **terms: bool) -> float:
+        told = market.bulletin._replace(
+            period=period, year=2024.0 + period / 12, moved_t=moved_t[:period]
+        )
+        return dataclasses.replace(quota, **terms).month_t(told, goods, c.china)
+
+    assert left_t(0) == 100.0
+    assert left_t(1) == pytest.approx(200.0 - 30.0)
+    assert left_t(11) == pytest.approx(1200.0 - 11 * 30.0)
+    assert left_t(12) == 100.0
+    assert left_t(11, carries_over=False) == 100.0
+
+
+def test_a_quota_that_starts_in_july_counts_from_july():
+    """What left before its start does not use it up."""
+    market = RareEarthMarket(Scenario(years=2))
+    c = market.catalogue
+    quota = ExportQuota(start_year=2024.5, quota_t_per_year=1200.0)
+    moved_t = np.full((24, len(c.goods), len(c.places), len(c.places)), 1000.0)
+    moved_t[6:] = 0.0
+    for period, expected in ((6, 100.0), (8, 300.0)):
+        told = market.bulletin._replace(
+            period=period, year=2024.0 + period / 12, moved_t=moved_t[:period]
+        )
+        assert quota.month_t(told, c.of_stage("oxide"), c.china) == pytest.approx(expected)
 
 
 def test_a_quota_weighs_most_on_the_cheapest_goods(limited, short_run):

@@ -12,7 +12,7 @@ import pytest
 
 from rare_market.declare import InvalidValueError, declarations
 from rare_market.model import RareEarthMarket
-from rare_market.policies import INSTRUMENTS, Policy, read_policy
+from rare_market.policies import INSTRUMENTS, Policy, in_order, read_policy
 from rare_market.records import MASS_COLUMNS, Bulletin, Records
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -26,6 +26,10 @@ SLACK: dict[str, dict[str, Any]] = {
     "price_floor": {"strike_usd_per_kg": 0.001, "upside_share": 0.0},
     "tariff": {"rate_share": 0.0},
     "export_quota": {"quota_t_per_year": 1e7},
+    "export_duty": {"rate_share": 0.0},
+    "vat_refund": {"refund_share": 0.0},
+    "embargo": {"destinations": "CHN"},
+    "production_quota": {"quota_t_per_year": 1e7},
 }
 BINDING: dict[str, dict[str, Any]] = {
     "undercutting": {"depth_share": 0.7},
@@ -33,6 +37,10 @@ BINDING: dict[str, dict[str, Any]] = {
     "price_floor": {"covers_stockpiled": True},
     "tariff": {"rate_share": 0.5},
     "export_quota": {"quota_t_per_year": 20000.0},
+    "export_duty": {"rate_share": 0.25},
+    "vat_refund": {},
+    "embargo": {"destinations": "JPN+USA"},
+    "production_quota": {"quota_t_per_year": 200000.0},
 }
 
 CASES = list(INSTRUMENTS)
@@ -152,7 +160,7 @@ def test_it_stands_beside_itself(name, first_month):
     twice = policy.amend(once, published)
     assert (twice.import_duty_share >= once.import_duty_share).all()
     assert (twice.state_ask_ceiling_usd_per_kg <= once.state_ask_ceiling_usd_per_kg).all()
-    for contracts in ("price_floors", "offtakes", "export_quotas"):
+    for contracts in ("price_floors", "offtakes", "export_quotas", "production_quotas"):
         added = len(getattr(once, contracts)) - len(getattr(law, contracts))
         assert len(getattr(twice, contracts)) == len(getattr(once, contracts)) + added
 
@@ -236,8 +244,8 @@ def test_two_instruments_in_force_are_both_in_the_rules(first_month):
     law, published = first_month
     policies = [INSTRUMENTS[name](**BINDING[name]) for name in INSTRUMENTS]
     forth, back = law, law
-    for policy in policies:
+    for policy in in_order(policies):
         forth = policy.amend(forth, published)
-    for policy in reversed(policies):
+    for policy in in_order(policies[::-1]):
         back = policy.amend(back, published)
     assert same(forth, back)

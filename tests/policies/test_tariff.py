@@ -35,7 +35,10 @@ def test_a_tariff_adds_its_rate_on_its_lanes_and_on_no_other(market):
     np.testing.assert_allclose(lane[c.of_stage("magnet")], 0.4)
     extra[c.of_stage("magnet"), c.china, c.place("USA")] = 0.0
     assert (extra == 0.0).all()
-    assert ruled._replace(import_duty_share=law.import_duty_share) == law
+    rest = ruled._replace(import_duty_share=law.import_duty_share)
+    np.testing.assert_array_equal(rest.import_duty_usd_per_kg, law.import_duty_usd_per_kg)
+    unchanged = rest._replace(import_duty_usd_per_kg=law.import_duty_usd_per_kg)
+    assert all(new is old for new, old in zip(unchanged, law, strict=True))
 
 
 def test_two_tariffs_add(market):
@@ -47,6 +50,17 @@ def test_two_tariffs_add(market):
     one = Tariff(rate_share=0.35).amend(law, published)
     np.testing.assert_allclose(both.import_duty_share, one.import_duty_share, rtol=1e-12)
     np.testing.assert_allclose(turned.import_duty_share, both.import_duty_share, rtol=1e-12)
+
+
+def test_a_tariff_may_rise_by_steps_and_weigh_by_the_kilogram(market):
+    """10 % in the first year, 15 % in the second, 3 USD per kg in both."""
+    path = Tariff(start_year=2026.0, rate_share=0.1, step_share_per_year=0.05, rate_usd_per_kg=3.0)
+    c, law = market.catalogue, market.data.law
+    lane = (c.good("ndpr_oxide"), c.china, c.place("JPN"))
+    for year, share in ((2026.0, 0.1), (2026.99, 0.1), (2027.0, 0.15)):
+        ruled = path.amend(law, market.bulletin._replace(year=year))
+        assert ruled.import_duty_share[lane] - law.import_duty_share[lane] == pytest.approx(share)
+        assert ruled.import_duty_usd_per_kg[lane] == 3.0
 
 
 @pytest.mark.parametrize("good", MAGNETS)
