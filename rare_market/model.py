@@ -203,7 +203,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         netback = self.board.netback_usd_per_kg
 
         ore_usd = sales_usd["producer"] + month.ore_sold_usd
-        tax_usd = ore_usd * self.regime.resource_tax_share[p.good, p.place]
+        tax_usd = ore_usd * p.tax_share(self.regime)
         ledger.pay(("producer", p.place), ("state", p.place), "resource_tax", tax_usd)
         p.settle(
             result.ask_fill_t[book.ask_part["producer"]],
@@ -260,6 +260,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             t, self.board, self.clearing, self.book, self.paid_usd, month.trades, month.lane_t
         )
         records.balance_usd[t] = self.ledger.balance_usd
+        records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         self.world.write(records, t, self.spent_usd)
         self.period += 1

@@ -109,6 +109,8 @@ class Records:
         ``[period, good, place, buyer class]`` delivered quote and its dual interval.
     netback_usd_per_kg
         ``[period, good, place]``.
+    export_tax_share
+        ``[period, good, place]`` ad valorem burden on exports under the law of the month.
     age_months, status
         ``[period, good, place, buyer class]`` age of a carried price, and the market's status.
     bought_t, paid_usd
@@ -163,6 +165,7 @@ class Records:
         lane = (periods, goods, places, places)
         alive = (periods, len(FACILITY_STAGES), places)
         self.price_usd_per_kg = np.full(node, np.nan)
+        self.export_tax_share = np.zeros(place)
         self.price_low_usd_per_kg = np.full(node, np.nan)
         self.price_high_usd_per_kg = np.full(node, np.nan)
         self.netback_usd_per_kg = np.full(place, np.nan)

@@ -58,7 +58,7 @@ class Scenario:
         0.6, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
-        3.0, "share", 0.1, 50.0, "rise of a product's cost above which its maker goes without"
+        0.5, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
     )
     extrapolation_mean: float = parameter(
         0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
@@ -90,6 +90,9 @@ class Scenario:
         10.0,
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
+    reversion_share_per_year: float = parameter(
+        0.5, "1/year", 0.0, 3.0, "part of the distance to the long mean price expected back in a year"
+    )
     carrying_cost_share_per_year: float = parameter(
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
@@ -109,6 +112,9 @@ class Scenario:
     # merchants
     speculation_months: float = parameter(
         2.0, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+    )
+    parity_response: float = parameter(
+        0.5, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_response_per_year: float = parameter(
         1.0, "share/year", 0.0, 10.0, "growth of smuggling per unit of margin that the wedge leaves"
@@ -285,7 +291,7 @@ class Scenario:
         "elasticity_priors",
     )
     thrift_months: float = parameter(
-        48.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
+        24.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
     )
     thrift_trigger_share: float = parameter(
         0.02,

@@ -11,6 +11,7 @@ import numpy as np
 from rare_market.agents.trader import (
     Trader,
     alarmed_share,
+    expected_gain_share,
     expected_price_usd_per_kg,
     wanted_cover_months,
 )
@@ -188,6 +189,9 @@ class Buyers:
         expected = expected_price_usd_per_kg(
             price, bulletin.trend_per_month[self.good, self.place], self.extrapolation_share
         )
+        self.alarm_share = np.maximum(
+            self.alarm_share, regime.announced_alarm_share[self.place]
+        )
         self.use_t = use_t(
             self.normal_use_t(period),
             expected,
@@ -196,8 +200,13 @@ class Buyers:
         )
         cover_months = wanted_cover_months(
             self.cover_months,
-            bulletin.trend_per_month[self.good, self.place],
-            np.maximum(self.alarm_share, regime.announced_alarm_share[self.place]),
+            expected_gain_share(
+                bulletin.trend_per_month[self.good, self.place],
+                price,
+                bulletin.long_price_usd_per_kg[self.good, self.place],
+                s,
+            ),
+            self.alarm_share,
             s,
         )
         gap_t = self.use_t * cover_months - self.inventory_t

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.trader import Trader, expected_price_usd_per_kg
+from rare_market.agents.trader import Trader, expected_gain_share, expected_price_usd_per_kg
 from rare_market.book import Book
 from rare_market.goods import MONTHS_PER_YEAR, OPEN
 from rare_market.records import Bulletin
@@ -89,7 +89,14 @@ class Merchants:
         here = bulletin.price_usd_per_kg[self.good, self.place, OPEN]
         there = bulletin.netback_usd_per_kg[self.good, self.sells_at]
         trend = bulletin.trend_per_month[self.good, self.place]
-        gain = MONTHS_PER_YEAR * trend - s.carrying_cost_share_per_year
+        abroad = bulletin.price_usd_per_kg[self.good][:, bulletin.catalogue.allied, OPEN].mean(axis=1)
+        self.premium = np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6))
+        if bulletin.period == 0:
+            self._usual_premium = self.premium
+        parity = s.parity_response * np.maximum(self.premium - self._usual_premium, 0.0)
+        gain = parity + expected_gain_share(
+            trend, here, bulletin.long_price_usd_per_kg[self.good, self.place], s
+        )
         target_t = self.room_t * np.clip(gain / FULL_GAIN_SHARE, 0.0, 1.0)
         gap_t = (target_t - self.inventory_t) / STORE_MONTHS
         expected = expected_price_usd_per_kg(here, trend, np.ones(self.rows))

@@ -16,7 +16,9 @@ from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Spending
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
+    alarmed_share,
     ask_curve,
+    expected_gain_share,
     expected_price_usd_per_kg,
     smooth,
     storage_target_t,
@@ -145,6 +147,7 @@ class Processors:
         use_t = self.feed.coefficient * activity_t[self.feed.row]
         self.feed_stock_t = use_t * self.feed_cover_months
         self.feed_want_t = use_t
+        self.feed_alarm_share = np.zeros(len(use_t))
         self.sales_t = self.product.coefficient * activity_t[self.product.row]
         self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
         self._stock_settled_t = self.product_stock_t - self.sales_t
@@ -302,7 +305,11 @@ class Processors:
 
         most, price = self.netback_usd_per_kg, self.feed_price_usd_per_kg
         bid = np.empty((len(most), BID_STEPS))
-        bid[:, 0] = np.minimum(most, price * (1.0 + s.bid_step_share))
+        # a plant left short bids as urgently as a user, as far as its products pay for it
+        step = s.bid_step_share + self.feed_alarm_share * (
+            s.consumer_step_share - s.bid_step_share
+        )
+        bid[:, 0] = np.minimum(most, price * (1.0 + np.maximum(step, s.bid_step_share)))
         bid[:, 1] = np.minimum(most, price * PATIENT_FACTOR)
         amount = np.empty((len(most), BID_STEPS))
         amount[:, 0] = URGENT_SHARE * self.feed_want_t
@@ -333,6 +340,13 @@ class Processors:
         self.sold_t = market_t + contract_t
         bought_t = bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
         self.feed_stock_t = self.feed_stock_t + bought_t
+        unfilled = 1.0 - bought_t / np.maximum(self.feed_want_t, 1e-9)
+        pays = self.netback_usd_per_kg > self.feed_price_usd_per_kg
+        self.feed_alarm_share = alarmed_share(
+            self.feed_alarm_share,
+            np.where(pays & (self.feed_want_t > 1e-9), np.clip(unfilled, 0.0, 1.0), 0.0),
+            self._scenario.alarm_months,
+        )
         self.stock_change_t = self.product_stock_t - self._stock_settled_t
         self._stock_settled_t = self.product_stock_t
         self.cash_usd += revenue_usd - feed_cost_usd
@@ -416,10 +430,18 @@ class Processors:
 
         # what to buy next
         use_t = feed.coefficient * self.wanted_activity_t[feed.row]
+        self.feed_alarm_share = np.maximum(
+            self.feed_alarm_share, regime.announced_alarm_share[feed.place]
+        )
         cover_months = wanted_cover_months(
             self.feed_cover_months,
-            bulletin.trend_per_month[feed.good, feed.place],
-            regime.announced_alarm_share[feed.place],
+            expected_gain_share(
+                bulletin.trend_per_month[feed.good, feed.place],
+                paid,
+                bulletin.long_price_usd_per_kg[feed.good, feed.place],
+                s,
+            ),
+            self.feed_alarm_share,
             s,
         )
         gap_t = use_t * cover_months - self.feed_stock_t

@@ -148,6 +148,11 @@ class Producers:
             self.extrapolation_share,
         )
 
+    def tax_share(self, regime: Regime) -> np.ndarray:
+        """Resource tax each pays on what it sells; informal mines pay none, ``[producer]``."""
+        share = regime.resource_tax_share[self.good, self.place]
+        return np.where(self.life.informal, 0.0, share)
+
     def cheapest_usd_per_kg(self) -> np.ndarray:
         """Cheapest of each mine's marginal costs, ``[producer]``."""
         return self.cost_usd_per_kg * (1.0 - self._scenario.mine_cost_spread_share)
@@ -159,7 +164,7 @@ class Producers:
     def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Offer the stock on a rising curve, never below the cheapest of its marginal costs."""
         s = self._scenario
-        kept_share = 1.0 - regime.resource_tax_share[self.good, self.place]
+        kept_share = 1.0 - self.tax_share(regime)
         quantity_t, limit = ask_curve(
             self.inventory_t,
             storage_target_t(
@@ -224,7 +229,7 @@ class Producers:
             operating and capital cost of the month.
         """
         s, life = self._scenario, self.life
-        kept_share = 1.0 - regime.resource_tax_share[self.good, self.place]
+        kept_share = 1.0 - self.tax_share(regime)
         spot = bulletin.netback_usd_per_kg[self.good, self.place] * kept_share
         price = np.where(self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg))
         # prices from here on are what the mine keeps after resource tax

@@ -113,25 +113,46 @@ def storage_target_t(
     return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response
 
 
+def expected_gain_share(
+    trend_per_month: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    scenario: Scenario,
+) -> np.ndarray:
+    r"""Yearly gain expected of holding stock, over its carrying cost.
+
+    .. math:: g = 12\tau + \rho \ln(\bar P / P) - k
+
+    The trend goes on, and part :math:`\rho` of the distance to the long mean is expected back in a
+    year: extrapolators and fundamentalists in one (Frankel and Froot 1990).
+    """
+    s = scenario
+    return_share = np.log(
+        np.maximum(long_price_usd_per_kg, 1e-6) / np.maximum(price_usd_per_kg, 1e-6)
+    )
+    gain = 12.0 * trend_per_month + s.reversion_share_per_year * return_share
+    return np.asarray(gain - s.carrying_cost_share_per_year)
+
+
 def wanted_cover_months(
     cover_months: np.ndarray,
-    trend_per_month: np.ndarray,
+    gain_share: np.ndarray,
     alarm_share: np.ndarray,
     scenario: Scenario,
 ) -> np.ndarray:
     r"""Stock that users like to hold, in months of use.
 
-    .. math:: C = \bar C\,\operatorname{clip}\bigl(1 + \theta\,[(12\tau - k)^+ + \min(\tau, 0)\,12]
+    .. math:: C = \bar C\,\operatorname{clip}\bigl(1 + \theta\,[g^+ + \min(g + k, 0)]
               + \alpha A,\; c_-,\; c_+\bigr)
 
-    Cover rises while the yearly trend :math:`12\tau` exceeds the carrying cost :math:`k` and with
-    the alarm :math:`A`, the part of orders that lately went unfilled or is announced to; it falls
-    while prices fall, and then stocks are run down: hoarding, then destocking.
+    Cover rises while the gain :math:`g` expected of holding exceeds its carrying cost :math:`k`, and
+    with the alarm :math:`A`, the part of orders that lately went unfilled or is feared for; it falls
+    when prices are expected to fall, and stocks are run down: hoarding, then destocking.
     """
     s = scenario
-    yearly = 12.0 * trend_per_month
-    gain = np.maximum(yearly - s.carrying_cost_share_per_year, 0.0) + np.minimum(yearly, 0.0)
-    factor = 1.0 + s.hoarding_response * gain + s.alarm_response * alarm_share
+    falling = np.minimum(gain_share + s.carrying_cost_share_per_year, 0.0)
+    moved = s.hoarding_response * (np.maximum(gain_share, 0.0) + falling)
+    factor = 1.0 + moved + s.alarm_response * alarm_share
     return cover_months * np.clip(factor, s.least_cover_share, s.most_cover_share)
 
 

@@ -77,6 +77,21 @@ def in_order(policies: Sequence[Policy]) -> tuple[Policy, ...]:
     return tuple(sorted(policies, key=lambda policy: policy.reads_rules))
 
 
+def alarmed(regime: Regime, places: np.ndarray, share: float) -> Regime:
+    """Regime in which users at places fear for at least that part of their orders.
+
+    Parameters
+    ----------
+    places
+        ``[place]`` bool.
+    share
+        part of usual supply that a measure takes away; nothing below zero.
+    """
+    alarm = regime.announced_alarm_share.copy()
+    alarm[places] = np.maximum(alarm[places], min(max(share, 0.0), 1.0))
+    return regime._replace(announced_alarm_share=alarm)
+
+
 def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[good]`` of goods and stages named in a text, joined by ``+``.
 

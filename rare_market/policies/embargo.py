@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place
+from rare_market.policies.base import Policy, alarmed, choose_goods, choose_places, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -49,4 +49,4 @@ class Embargo(Policy):
         usual_t = bulletin.usual_flow_t(self.start_year)
         limit = regime.flow_limit_t.copy()
         limit[where] = np.minimum(limit[where], self.leak_share * usual_t[where])
-        return regime._replace(flow_limit_t=limit)
+        return alarmed(regime, closed, 1.0 - self.leak_share)._replace(flow_limit_t=limit)

@@ -3,7 +3,7 @@ r"""Enforcement: a state shuts part of the informal mining in its territory for 
 .. math:: k_i' = (1 - \phi)\,k_i \qquad i \text{ informal, in the state}
 
 Pits are shut, not removed: what is left standing works again when the campaign ends, so far as it
-still pays.
+still pays. Users in the state take alarm by the part that is shut.
 
 Instance: the Chinese campaigns against illegal mining of 2011, June 2013 and 2017; the closing of
 the border to Myanmar ores in 2018-19 and 2021.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_places
+from rare_market.policies.base import Policy, alarmed, choose_places
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -39,4 +39,4 @@ class Enforcement(Policy):
         where = choose_places(bulletin.catalogue, self.producers, f"{self.name}: producers")
         closed = regime.informal_closed_share.copy()
         closed[where] = 1.0 - (1.0 - closed[where]) * (1.0 - self.closed_share)
-        return regime._replace(informal_closed_share=closed)
+        return alarmed(regime, where, self.closed_share)._replace(informal_closed_share=closed)

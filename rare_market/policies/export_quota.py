@@ -27,7 +27,7 @@ import numpy as np
 
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
+from rare_market.policies.base import MOMENT, Policy, alarmed, choose_goods, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import ExportQuota as ExportQuotaTerms
 from rare_market.regime import Regime
@@ -65,7 +65,12 @@ class ExportQuota(Policy):
             quota_t=self.month_t(bulletin, goods, origin),
             to_exporters=not self.licences_sold,
         )
-        return regime._replace(export_quotas=(*regime.export_quotas, terms))
+        usual = bulletin.usual_flow_t(self.start_year)[goods, origin]
+        usual_t = float(usual.sum() - usual[:, origin].sum())
+        cut = 1.0 - self.quota_t_per_year / MONTHS_PER_YEAR / usual_t if usual_t > 0.0 else 0.0
+        abroad = np.arange(len(c.places)) != origin
+        quotas = (*regime.export_quotas, terms)
+        return alarmed(regime, abroad, cut)._replace(export_quotas=quotas)
 
     def month_t(self, bulletin: Bulletin, goods: np.ndarray, origin: int) -> float:
         """Tonnes that may leave this month.

@@ -15,10 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_places
+from rare_market.policies.base import Policy, alarmed, choose_places
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -38,6 +36,4 @@ class ExportThreat(Policy):
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Raise the alarm to at least this one."""
         where = choose_places(bulletin.catalogue, self.destinations, f"{self.name}: destinations")
-        alarm = regime.announced_alarm_share.copy()
-        alarm[where] = np.maximum(alarm[where], self.alarm_share)
-        return regime._replace(announced_alarm_share=alarm)
+        return alarmed(regime, where, self.alarm_share)
