@@ -238,7 +238,8 @@ class Buyers:
         self.consumed_t = np.minimum(self.use_t, held_t)
         self.shortage_t = self.use_t - self.consumed_t
         self.inventory_t = held_t - self.consumed_t
-        unfilled = 1.0 - self.bought_t / np.maximum(self.want_t, 1e-9)
+        urgent_t = URGENT_SHARE * self.want_t
+        unfilled = 1.0 - self.bought_t / np.maximum(urgent_t, 1e-9)
         self.alarm_share = alarmed_share(
             self.alarm_share,
             np.where(self.want_t > 1e-9, np.clip(unfilled, 0.0, 1.0), 0.0),

@@ -340,7 +340,7 @@ class Processors:
         self.sold_t = market_t + contract_t
         bought_t = bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
         self.feed_stock_t = self.feed_stock_t + bought_t
-        unfilled = 1.0 - bought_t / np.maximum(self.feed_want_t, 1e-9)
+        unfilled = 1.0 - bought_t / np.maximum(URGENT_SHARE * self.feed_want_t, 1e-9)
         pays = self.netback_usd_per_kg > self.feed_price_usd_per_kg
         self.feed_alarm_share = alarmed_share(
             self.feed_alarm_share,
