@@ -104,7 +104,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         }
         self.book = Book(self.cohorts, data.catalogue)
         self.board = PriceBoard(*world.start, s.trend_months, s.expectation_months)
-        self.ledger = Ledger(len(data.catalogue.places))
+        self.in_order = in_order(self.policies)
+        self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
         self.records = Records(
             data.catalogue,
             s.periods,
@@ -133,14 +134,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def publish(self) -> None:
         """Publish the bulletin: last month's prices, trends, stocks and what is being built."""
         self.bulletin = self._bulletin()
-        self.ledger.open_month()
+        self.ledger.open_month(self.period)
 
     def amend(self) -> None:
         """Let each policy in force amend the rule book, starting from the law of the month."""
         regime = self.data.law_at(self.bulletin.year)
-        for policy in in_order(self.policies):
-            if policy.in_force(self.bulletin.year):
-                regime = policy.amend(regime, self.bulletin)
+        for i, policy in enumerate(self.in_order):
+            regime = policy.apply(regime, self.bulletin, i, self.ledger.spent_usd[i])
         self.regime = regime
         self.cost = trade_cost_usd_per_kg(
             regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
@@ -165,6 +165,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.processors.post(self.book, self.bulletin, self.regime)
         self.buyers.post(self.period, self.book, self.bulletin)
         self.states.post(self.book, self.bulletin)
+        self.book.lift_asks(self.regime.ask_floor_usd_per_kg)
 
     def clear(self) -> None:
         """Clear all goods under the regime."""

@@ -79,6 +79,10 @@ class Regime(NamedTuple):
         quotas that may span goods.
     price_floors, offtakes
         the contract schemes that states offer this month.
+    announced
+        contract schemes that are announced and not yet in force.
+    ask_floor_usd_per_kg
+        ``[good, place]`` the least that any seller there may ask; 0 if free.
     state_ask_ceiling_usd_per_kg
         ``[good, place]`` the most that state producers there may ask; ``inf`` if free.
     state_loss_cover_share
@@ -101,6 +105,8 @@ class Regime(NamedTuple):
     production_quotas: tuple[ProductionQuota, ...]
     price_floors: tuple[PriceFloor, ...]
     offtakes: tuple[Offtake, ...]
+    announced: tuple[PriceFloor | Offtake, ...]
+    ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
     state_loss_cover_share: np.ndarray
     output_growth_per_year: np.ndarray
@@ -109,6 +115,16 @@ class Regime(NamedTuple):
     def export_tax_share(self) -> np.ndarray:
         """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
         return self.vat_not_refunded_share + self.export_duty_share
+
+    def promised(self) -> Regime:
+        """Rules with the contracts that investors may count on: those in force and announced."""
+        if not self.announced:
+            return self
+        floors = tuple(terms for terms in self.announced if isinstance(terms, PriceFloor))
+        offtakes = tuple(terms for terms in self.announced if isinstance(terms, Offtake))
+        return self._replace(
+            price_floors=self.price_floors + floors, offtakes=self.offtakes + offtakes
+        )
 
 
 def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
@@ -130,6 +146,8 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         production_quotas=(),
         price_floors=(),
         offtakes=(),
+        announced=(),
+        ask_floor_usd_per_kg=np.zeros((goods, places)),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),
         state_loss_cover_share=np.zeros(places),
         output_growth_per_year=np.zeros(places),

@@ -7,9 +7,12 @@ from rare_market.policies.base import Policy, in_order
 from rare_market.policies.embargo import Embargo
 from rare_market.policies.export_duty import ExportDuty
 from rare_market.policies.export_quota import ExportQuota
+from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.production_quota import ProductionQuota
+from rare_market.policies.regulated_minimum import RegulatedMinimum
+from rare_market.policies.subsidy import Subsidy
 from rare_market.policies.tariff import Tariff
 from rare_market.policies.undercutting import Undercutting
 from rare_market.policies.vat_refund import VatRefund
@@ -26,6 +29,9 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         VatRefund,
         Embargo,
         ProductionQuota,
+        Subsidy,
+        MinimumImportPrice,
+        RegulatedMinimum,
     )
 }
 
@@ -34,10 +40,13 @@ __all__ = [
     "Embargo",
     "ExportDuty",
     "ExportQuota",
+    "MinimumImportPrice",
     "OfftakeGuarantee",
     "Policy",
     "PriceFloor",
     "ProductionQuota",
+    "RegulatedMinimum",
+    "Subsidy",
     "Tariff",
     "Undercutting",
     "VatRefund",

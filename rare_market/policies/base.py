@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.contracts import Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
 from rare_market.goods import STAGES, Catalogue
 from rare_market.records import Bulletin
@@ -16,6 +17,8 @@ from rare_market.regime import Regime
 
 ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
+NO_LIMIT_MUSD = 1e6
+CONTRACTS = ("price_floors", "offtakes")  # columns of the rule book that hold contracts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +41,72 @@ class Policy(ABC):
 
     start_year: float = parameter(2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice")
     duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
+    announced_years: float = parameter(
+        0.0, "years", 0.0, 20.0, "time before its start at which it is announced", "choice"
+    )
+    belief_share: float = parameter(
+        1.0, "share", 0.0, 1.0, "probability that investors give to its being kept", "choice"
+    )
+    withdrawn_after_years: float = parameter(
+        100.0,
+        "years",
+        0.0,
+        100.0,
+        "time in force after which it is withdrawn unexpectedly",
+        "choice",
+    )
+    budget_musd: float = parameter(
+        NO_LIMIT_MUSD, "million USD", 0.0, NO_LIMIT_MUSD, "most the state pays in all", "choice"
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self, self.name)
 
     def in_force(self, year: float) -> bool:
         """Whether the instrument applies at a moment."""
-        return self.start_year - MOMENT <= year < self.start_year + self.duration_years - MOMENT
+        lasts = min(self.duration_years, self.withdrawn_after_years)
+        return self.start_year - MOMENT <= year < self.start_year + lasts - MOMENT
+
+    def is_announced(self, year: float) -> bool:
+        """Whether it is announced and not yet in force at a moment."""
+        return self.start_year - self.announced_years - MOMENT <= year < self.start_year - MOMENT
+
+    def apply(self, regime: Regime, bulletin: Bulletin, policy: int, spent_usd: float) -> Regime:
+        """Return the rules of a month with this instrument in the state it is in.
+
+        In force it amends them, until its budget is spent. Announced, its contracts are there for
+        investors to count on. Else the rules are those given.
+
+        Parameters
+        ----------
+        regime, bulletin
+            rules so far, and what is published.
+        policy
+            its position in the run.
+        spent_usd
+            what the state has paid out on it so far.
+        """
+        year, budget_left_usd = bulletin.year, self.budget_musd * 1e6 - spent_usd
+        announced = self.is_announced(year)
+        if not announced and not (self.in_force(year) and budget_left_usd > 0.0):
+            return regime
+        scheme = Scheme(
+            policy, max(self.start_year - year, 0.0), self.belief_share, budget_left_usd
+        )
+        amended = self.amend(regime, bulletin)
+        new = {
+            column: tuple(
+                terms._replace(scheme=scheme)
+                for terms in getattr(amended, column)[len(getattr(regime, column)) :]
+            )
+            for column in CONTRACTS
+        }
+        if announced:
+            promises = tuple(terms for contracts in new.values() for terms in contracts)
+            return regime._replace(announced=regime.announced + promises) if promises else regime
+        return amended._replace(
+            **{column: getattr(regime, column) + terms for column, terms in new.items() if terms}
+        )
 
     def check(self, catalogue: Catalogue) -> None:
         """Refuse a good or place the catalogue does not know.
@@ -56,7 +118,9 @@ class Policy(ABC):
         """
         readers = {
             "goods": choose_goods,
-            **dict.fromkeys(("producers", "origins", "destinations"), choose_places),
+            **dict.fromkeys(
+                ("producers", "origins", "destinations", "members", "partners"), choose_places
+            ),
             **dict.fromkeys(("payer", "buyer", "state"), one_place),
         }
         for field, read in readers.items():

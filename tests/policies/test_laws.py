@@ -17,32 +17,9 @@ from rare_market.records import MASS_COLUMNS, Bulletin, Records
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 from tests.conftest import first_difference, run
+from tests.policies.cases import BINDING, SLACK
 
 SINCE = 2025.0  # the thirteenth month
-# terms under which each instrument has nothing to do
-SLACK: dict[str, dict[str, Any]] = {
-    "undercutting": {"entry_trigger_share": 5.0},
-    "offtake_guarantee": {"volume_t_per_year": 0.0},
-    "price_floor": {"strike_usd_per_kg": 0.001, "upside_share": 0.0},
-    "tariff": {"rate_share": 0.0},
-    "export_quota": {"quota_t_per_year": 1e7},
-    "export_duty": {"rate_share": 0.0},
-    "vat_refund": {"refund_share": 0.0},
-    "embargo": {"destinations": "CHN"},
-    "production_quota": {"quota_t_per_year": 1e7},
-}
-BINDING: dict[str, dict[str, Any]] = {
-    "undercutting": {"depth_share": 0.7},
-    "offtake_guarantee": {"volume_t_per_year": 3000.0},
-    "price_floor": {"covers_stockpiled": True},
-    "tariff": {"rate_share": 0.5},
-    "export_quota": {"quota_t_per_year": 20000.0},
-    "export_duty": {"rate_share": 0.25},
-    "vat_refund": {},
-    "embargo": {"destinations": "JPN+USA"},
-    "production_quota": {"quota_t_per_year": 200000.0},
-}
-
 CASES = list(INSTRUMENTS)
 
 every_instrument = pytest.mark.parametrize("name", CASES)
@@ -248,4 +225,9 @@ def test_two_instruments_in_force_are_both_in_the_rules(first_month):
         forth = policy.amend(forth, published)
     for policy in in_order(policies[::-1]):
         back = policy.amend(back, published)
-    assert same(forth, back)
+    assert same(_sorted(forth), _sorted(back))
+
+
+def _sorted(rules: Regime) -> Regime:
+    """Contracts in an order of their own: they stand side by side."""
+    return rules._replace(price_floors=tuple(sorted(rules.price_floors, key=lambda t: t.reason)))
