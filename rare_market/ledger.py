@@ -27,6 +27,7 @@ REASONS = (
     "price_floor",
     "subsidy",
     "offtake",
+    "reserve",
     "undercutting",
     "operating_cost",
     "capital_cost",

@@ -102,9 +102,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             "buyer": self.buyers,
             "state": self.states,
         }
+        self.in_order = in_order(self.policies)
+        self.states.open_desks([policy.desk(data.catalogue) for policy in self.in_order])
         self.book = Book(self.cohorts, data.catalogue)
         self.board = PriceBoard(*world.start, s.trend_months, s.expectation_months)
-        self.in_order = in_order(self.policies)
         self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
         self.records = Records(
             data.catalogue,
@@ -164,7 +165,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.producers.post(self.book, self.bulletin, self.regime)
         self.processors.post(self.book, self.bulletin, self.regime)
         self.buyers.post(self.period, self.book, self.bulletin)
-        self.states.post(self.book, self.bulletin)
+        self.states.post(self.book, self.bulletin, self.regime)
         self.book.lift_asks(self.regime.ask_floor_usd_per_kg)
 
     def clear(self) -> None:
@@ -217,7 +218,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.spent_usd = spent_usd["buyer"]
         ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self.spent_usd)
-        self.states.settle(result.ask_fill_t[book.ask_part["state"]])
+        bought = book.bid_part["state"]
+        for policy, spent in self.states.settle(
+            result.ask_fill_t[book.ask_part["state"]],
+            result.bid_fill_t[bought],
+            self.paid_usd[bought],
+        ):
+            ledger.charge(policy, spent)
 
     def plan(self) -> None:
         """Produce for next month, invest, mothball, restart, close; set the mining quota."""
@@ -271,6 +278,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             moved_t=self.records.moved_t[: self.period],
+            reserve_t=self.states.reserve_t,
             catalogue=self.catalogue,
         )
 
@@ -288,7 +296,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         if limited.any():
             cost[r.flow_limit_t <= 0.0] = np.inf
         for buyer_class, excluded in enumerate(r.excluded_origin):
-            cost[:, excluded, :, buyer_class] = np.inf
+            cost[..., buyer_class][excluded] = np.inf
         origin = [quota.origin for quota in r.export_quotas]
         destination = [-1] * len(origin)
         counted = [quota.goods for quota in r.export_quotas]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rare_market.book import Book
     from rare_market.clearing import Clearing
 
-CHANNELS = ("market", "tied", "offtake")
+CHANNELS = ("market", "tied", "offtake", "reserve")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
 EXCESS_LIMIT = 1e-9  # largest excess demand, and violated slackness in USD/kg, per tonne traded
@@ -71,6 +71,8 @@ class Bulletin(NamedTuple):
     moved_t
         ``[month so far, good, origin, destination]`` tonnes that moved in each month of the run, on
         the market and under contract.
+    reserve_t
+        ``[place, good]`` that states keep in reserve.
     catalogue
         codes of goods and places.
     """
@@ -87,6 +89,7 @@ class Bulletin(NamedTuple):
     rival_cost_usd_per_kg: np.ndarray
     entry_share: float
     moved_t: np.ndarray
+    reserve_t: np.ndarray
     catalogue: Catalogue
 
     def usual_flow_t(self, year: float) -> np.ndarray:
@@ -98,6 +101,28 @@ class Bulletin(NamedTuple):
         last = self.period + round((year - self.year) * MONTHS_PER_YEAR)
         months = self.moved_t[max(last - MONTHS_PER_YEAR, 0) : max(last, 0)]
         return months.mean(axis=0) if len(months) else np.zeros(self.moved_t.shape[1:])
+
+    def usual_arrivals_t(self) -> np.ndarray:
+        """Mean monthly deliveries to a place, from itself included, in the last year.
+
+        Returns
+        -------
+        np.ndarray
+            ``[good, place]``.
+        """
+        return self.usual_flow_t(self.year).sum(axis=1)
+
+    def shortfall_share(self) -> np.ndarray:
+        r"""Part of usual deliveries that did not come last month, ``[good, place]``.
+
+        .. math:: \Bigl(1 - \frac{a_t}{\tfrac{1}{12}\sum_{k=1}^{12} a_{t-k}}\Bigr)^+
+        """
+        if self.period < 2:
+            return np.zeros(self.moved_t.shape[1::2])
+        usual_t = self.moved_t[-MONTHS_PER_YEAR - 1 : -1].sum(axis=2).mean(axis=0)
+        last_t = self.moved_t[-1].sum(axis=1)
+        share = np.divide(last_t, usual_t, out=np.ones_like(last_t), where=usual_t > 0.0)
+        return np.maximum(1.0 - share, 0.0)
 
 
 class Records:

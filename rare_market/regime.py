@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.contracts import Offtake, PriceFloor
+from rare_market.contracts import Offtake, PriceFloor, Scheme
 
 
 class ExportQuota(NamedTuple):
@@ -52,6 +52,38 @@ class ProductionQuota(NamedTuple):
     quota_t: float
 
 
+class Purchase(NamedTuple):
+    """What states bid for this month, for their reserves.
+
+    Attributes
+    ----------
+    quantity_t, limit_usd_per_kg
+        ``[place, good]``.
+    scheme
+        of the policy that buys.
+    """
+
+    quantity_t: np.ndarray
+    limit_usd_per_kg: np.ndarray
+    scheme: Scheme = Scheme()
+
+
+class Release(NamedTuple):
+    """What a state lets go of its reserves this month.
+
+    Attributes
+    ----------
+    holder, receiver
+        place codes; the state of the receiver offers it on its market.
+    quantity_t
+        ``[good]`` at most.
+    """
+
+    holder: int
+    receiver: int
+    quantity_t: np.ndarray
+
+
 class Regime(NamedTuple):
     """Arrays ``[good, origin, destination]`` unless said otherwise.
 
@@ -74,11 +106,13 @@ class Regime(NamedTuple):
     flow_limit_t
         tonnes per month, ``inf`` if free.
     excluded_origin
-        ``[buyer class, place]`` bool: origins a buyer of that class does not buy from.
+        ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
     export_quotas, production_quotas
         quotas that may span goods.
     price_floors, offtakes
         the contract schemes that states offer this month.
+    purchases, releases
+        what states bid for on the market, and let go of their reserves.
     announced
         contract schemes that are announced and not yet in force.
     ask_floor_usd_per_kg
@@ -105,6 +139,8 @@ class Regime(NamedTuple):
     production_quotas: tuple[ProductionQuota, ...]
     price_floors: tuple[PriceFloor, ...]
     offtakes: tuple[Offtake, ...]
+    purchases: tuple[Purchase, ...]
+    releases: tuple[Release, ...]
     announced: tuple[PriceFloor | Offtake, ...]
     ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
@@ -141,11 +177,13 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         export_duty_usd_per_kg=np.zeros((goods, places)),
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
-        excluded_origin=np.zeros((buyer_classes, places), dtype=bool),
+        excluded_origin=np.zeros((buyer_classes, *lanes), dtype=bool),
         export_quotas=(),
         production_quotas=(),
         price_floors=(),
         offtakes=(),
+        purchases=(),
+        releases=(),
         announced=(),
         ask_floor_usd_per_kg=np.zeros((goods, places)),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),

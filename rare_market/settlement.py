@@ -30,7 +30,7 @@ from rare_market.records import CHANNELS
 from rare_market.regime import Regime
 
 SEPARATION = FACILITY_STAGES.index("separation")
-TIED, OFFTAKE = CHANNELS.index("tied"), CHANNELS.index("offtake")
+TIED, OFFTAKE, RESERVE = (CHANNELS.index(name) for name in ("tied", "offtake", "reserve"))
 Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
 
 
@@ -76,7 +76,7 @@ def deliver(
     regime: Regime,
     ledger: Ledger,
 ) -> Delivered:
-    """Deliver tied ore and offtakes, in this order, before the market opens."""
+    """Deliver released reserves, tied ore and offtakes, in this order, before the market opens."""
     month = Delivered(
         lane_t=np.zeros_like(cost.total),
         trades=[],
@@ -86,9 +86,37 @@ def deliver(
         offtake_t=np.zeros(len(processors.product.row)),
         offtake_usd=np.zeros(processors.rows),
     )
+    _release_reserves(states, netback_usd_per_kg, cost, regime, ledger, month)
     _deliver_tied_ore(producers, processors, cost, regime, ledger, month)
     _deliver_offtakes(processors, states, netback_usd_per_kg, cost, regime, ledger, month)
     return month
+
+
+def _release_reserves(
+    states: States,
+    netback_usd_per_kg: np.ndarray,
+    cost: TradeCost,
+    regime: Regime,
+    ledger: Ledger,
+    month: Delivered,
+) -> None:
+    """Let go of reserves: to the state's own market, or to another state at the last price."""
+    for release in regime.releases:
+        good = np.nonzero(np.minimum(release.quantity_t, states.reserve_t[release.holder]))[0]
+        tonnes = np.minimum(release.quantity_t, states.reserve_t[release.holder])[good]
+        holder, receiver = (np.full(len(good), p) for p in (release.holder, release.receiver))
+        if release.holder != release.receiver:
+            lane = (good, holder, receiver)
+            reached = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
+            tonnes = _within_limits(tonnes * reached, lane, regime, month)
+            price = netback_usd_per_kg[good, holder]
+            at = ("state", receiver), ("state", holder)
+            ledger.pay(*at, "reserve", usd(tonnes, price), good, tonnes)
+            _pay_lane(ledger, "state", cost, lane, tonnes)
+            _note(month, RESERVE, lane, tonnes, price)
+            states.stockpile_t[release.holder, good] -= tonnes
+            states.stockpile_t[release.receiver, good] += tonnes
+        states.reserve_t[release.holder, good] -= tonnes
 
 
 def _deliver_tied_ore(

@@ -10,7 +10,7 @@ from rare_market.declare import declarations
 from rare_market.policies import INSTRUMENTS, Policy, PriceFloor, Undercutting
 from rare_market.scenario import Scenario
 from tests.conftest import first_difference, run
-from tests.policies.cases import BINDING
+from tests.policies.cases import BINDING, beside
 
 # not a number of the world: one value only, or tested where data folders are copied
 NO_NUMBER = {"start_year", "data_folder"}
@@ -36,6 +36,9 @@ OTHER = {
     "destinations": "KOR",
     "members": "JPN",
     "partners": "CHN",
+    "target": "USA",
+    "answered": "oxide",
+    "buys": "open",
     "state": "USA",
 }
 # a level that the price reaches, or a pair inside the bounds
@@ -51,6 +54,7 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     "start_year": (2024.5, 2025.0),
+    "collective_response.start_year": (2025.0, 2025.5),
     "minimum_usd_per_kg": (60.0, 110.0),
     "quota_t_per_year": (15000.0, 1e6),
 }
@@ -92,11 +96,15 @@ def test_a_field_of_an_instrument_moves_a_record(name, field):
     terms: dict[str, Any] = {"start_year": 2024.5, **BINDING[name]}
     terms.update(NEEDS.get((name, field.name), {}))
     if field.low is not None:
-        pair = PAIRS.get(field.name, (field.low, field.high))
+        pair = PAIRS.get(f"{name}.{field.name}", PAIRS.get(field.name, (field.low, field.high)))
     else:
-        pair = (field.default, OTHER.get(field.name, not field.default))
+        other = OTHER.get(field.name, not field.default)
+        pair = (field.default, other if other != field.default else "KOR")
     low, high = (
-        run([INSTRUMENTS[name](**{**terms, field.name: value})], years=YEARS.get(name, 2))
+        run(
+            [*beside(name), INSTRUMENTS[name](**{**terms, field.name: value})],
+            years=YEARS.get(name, 2),
+        )
         for value in pair
     )
     assert first_difference(low, high) != ""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from rare_market.declare import InvalidValueError, parse_values
 from rare_market.policies.base import Policy, in_order
+from rare_market.policies.collective_response import CollectiveResponse
 from rare_market.policies.embargo import Embargo
 from rare_market.policies.export_duty import ExportDuty
+from rare_market.policies.export_licence import ExportLicence
 from rare_market.policies.export_quota import ExportQuota
 from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.production_quota import ProductionQuota
+from rare_market.policies.rapid_response import RapidResponse
 from rare_market.policies.regulated_minimum import RegulatedMinimum
+from rare_market.policies.state_purchase import StatePurchase
+from rare_market.policies.stockpile import Stockpile
 from rare_market.policies.subsidy import Subsidy
 from rare_market.policies.tariff import Tariff
 from rare_market.policies.undercutting import Undercutting
@@ -32,20 +37,30 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         Subsidy,
         MinimumImportPrice,
         RegulatedMinimum,
+        StatePurchase,
+        Stockpile,
+        RapidResponse,
+        CollectiveResponse,
+        ExportLicence,
     )
 }
 
 __all__ = [
     "INSTRUMENTS",
+    "CollectiveResponse",
     "Embargo",
     "ExportDuty",
+    "ExportLicence",
     "ExportQuota",
     "MinimumImportPrice",
     "OfftakeGuarantee",
     "Policy",
     "PriceFloor",
     "ProductionQuota",
+    "RapidResponse",
     "RegulatedMinimum",
+    "StatePurchase",
+    "Stockpile",
     "Subsidy",
     "Tariff",
     "Undercutting",

@@ -5,20 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from rare_market.contracts import Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
-from rare_market.goods import STAGES, Catalogue
+from rare_market.goods import BUYER_CLASSES, STAGES, Catalogue
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
 NO_LIMIT_MUSD = 1e6
-CONTRACTS = ("price_floors", "offtakes")  # columns of the rule book that hold contracts
+ANYWHERE = "any"
+CONTRACTS = ("price_floors", "offtakes", "purchases")  # columns that hold what a state pays for
+
+
+class Desk(NamedTuple):
+    """Markets on which states may bid for a policy.
+
+    Attributes
+    ----------
+    places, goods
+        bool masks ``[place]`` and ``[good]``.
+    buyer_class
+        which origins they may buy.
+    """
+
+    places: np.ndarray
+    goods: np.ndarray
+    buyer_class: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +119,7 @@ class Policy(ABC):
             for column in CONTRACTS
         }
         if announced:
-            promises = tuple(terms for contracts in new.values() for terms in contracts)
+            promises = (*new["price_floors"], *new["offtakes"])
             return regime._replace(announced=regime.announced + promises) if promises else regime
         return amended._replace(
             **{column: getattr(regime, column) + terms for column, terms in new.items() if terms}
@@ -117,11 +134,12 @@ class Policy(ABC):
             naming the field and what there is.
         """
         readers = {
-            "goods": choose_goods,
+            **dict.fromkeys(("goods", "answered"), choose_goods),
             **dict.fromkeys(
                 ("producers", "origins", "destinations", "members", "partners"), choose_places
             ),
-            **dict.fromkeys(("payer", "buyer", "state"), one_place),
+            **dict.fromkeys(("payer", "buyer", "state", "target"), one_place),
+            "buys": choose_class,
         }
         for field, read in readers.items():
             if hasattr(self, field):
@@ -130,6 +148,10 @@ class Policy(ABC):
     def years_left(self, year: float) -> float:
         """Time from a moment until the instrument ends."""
         return self.start_year + self.duration_years - year
+
+    def desk(self, catalogue: Catalogue) -> Desk | None:
+        """Markets on which states may bid for this policy; most policies buy nothing."""
+        return None
 
     @abstractmethod
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
@@ -164,7 +186,9 @@ def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
 
 
 def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
-    """Mask ``[place]`` of places named in a text, joined by ``+``; ``allied`` is the allied ones.
+    """Mask ``[place]`` of places named in a text, joined by ``+``.
+
+    ``allied`` stands for the allied places, ``any`` for all.
 
     Raises
     ------
@@ -175,14 +199,31 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     for word in text.split("+"):
         if word == ALLIED:
             mask |= catalogue.allied
+        elif word == ANYWHERE:
+            mask[:] = True
         elif word in catalogue.places:
             mask[catalogue.places.index(word)] = True
         else:
             raise InvalidValueError(
-                f"{owner} = {word!r} is not a place: there are {ALLIED}, "
+                f"{owner} = {word!r} is not a place: there are {ALLIED}, {ANYWHERE}, "
                 f"{', '.join(catalogue.places)}."
             )
     return mask
+
+
+def choose_class(catalogue: Catalogue, text: str, owner: str) -> int:
+    """Code of a buyer class: which origins a state may buy.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is none.
+    """
+    if text not in BUYER_CLASSES:
+        raise InvalidValueError(
+            f"{owner} = {text!r} is not a class of buyers: there are {', '.join(BUYER_CLASSES)}."
+        )
+    return BUYER_CLASSES.index(text)
 
 
 def refuse_ore(catalogue: Catalogue, text: str, owner: str) -> None:
