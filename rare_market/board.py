@@ -23,11 +23,15 @@ class PriceBoard:
         ``[good, place]`` before the first month.
     trend_months, expectation_months
         memories of the trend and of the mean that investors expect to go on.
+    quote_band_share
+        a reporter's quote stays until the price has moved away from it by more than this.
 
     Attributes
     ----------
     price_usd_per_kg, netback_usd_per_kg
         last delivered price, and what a seller kept.
+    quote_usd_per_kg
+        ``[good, place, buyer class]`` last price that reporters published.
     age_months
         ``[good, place, buyer class]`` months since the market last had a price.
     trend_per_month, long_price_usd_per_kg, long_netback_usd_per_kg
@@ -40,8 +44,11 @@ class PriceBoard:
         netback_usd_per_kg: np.ndarray,
         trend_months: float,
         expectation_months: float,
+        quote_band_share: float,
     ) -> None:
         self.price_usd_per_kg = price_usd_per_kg
+        self.quote_usd_per_kg = price_usd_per_kg.copy()
+        self._quote_band_share = quote_band_share
         self.netback_usd_per_kg = netback_usd_per_kg
         self.age_months = np.zeros(price_usd_per_kg.shape, dtype=np.int32)
         self.trend_per_month = np.zeros_like(netback_usd_per_kg)
@@ -72,6 +79,9 @@ class PriceBoard:
         quoted = np.isfinite(price)
         self.age_months = np.where(quoted, 0, self.age_months + 1).astype(np.int32)
         self.price_usd_per_kg = np.where(quoted, np.maximum(price, 0.0), self.price_usd_per_kg)
+        moved = np.abs(self.price_usd_per_kg - self.quote_usd_per_kg)
+        stale = moved > self._quote_band_share * self.quote_usd_per_kg
+        self.quote_usd_per_kg = np.where(stale, self.price_usd_per_kg, self.quote_usd_per_kg)
         old = self.netback_usd_per_kg
         kept = clearing.netback_usd_per_kg
         self.netback_usd_per_kg = np.where(np.isfinite(kept), np.maximum(kept, 0.0), old)

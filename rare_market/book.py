@@ -197,6 +197,13 @@ class Book:
         self.asks.quantity_t[part] = quantity_t.ravel()
         self.asks.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
 
+    def lift_asks(self, floor_usd_per_kg: np.ndarray) -> None:
+        """Lift every ask to the least that is allowed, ``[good, place]``."""
+        if floor_usd_per_kg.any():
+            asks = self.asks
+            least = floor_usd_per_kg[asks.good, asks.place]
+            np.maximum(asks.limit_usd_per_kg, least, out=asks.limit_usd_per_kg)
+
     def post_bids(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
         """Write the bids of one kind, flattened in the order it declared them."""
         part = self.bid_part[kind]

@@ -18,8 +18,29 @@ import numpy as np
 KG_PER_T = 1000.0
 
 
+class Scheme(NamedTuple):
+    """What the contracts of one policy share: who offers them, how far they are believed and paid.
+
+    Attributes
+    ----------
+    policy
+        position of the policy in the run.
+    years_until
+        time until it is in force; 0 once it is.
+    belief_share
+        probability that investors give to its being kept.
+    budget_left_usd
+        what the state still pays out on it.
+    """
+
+    policy: int = 0
+    years_until: float = 0.0
+    belief_share: float = 1.0
+    budget_left_usd: float = float("inf")
+
+
 class PriceFloor(NamedTuple):
-    """Terms of a contract for difference.
+    """Terms of a contract for difference, or of a subsidy per kg.
 
     Attributes
     ----------
@@ -36,6 +57,12 @@ class PriceFloor(NamedTuple):
         paid when produced and not again when sold, so the scheme pays on output.
     years_left
         time until the scheme ends.
+    subsidy_usd_per_kg
+        paid at any price, beside the difference.
+    reason
+        what the payment is booked as.
+    scheme
+        of the policy that offers it.
     """
 
     payer: int
@@ -45,6 +72,16 @@ class PriceFloor(NamedTuple):
     upside_share: float
     covers_stockpiled: bool
     years_left: float
+    subsidy_usd_per_kg: float = 0.0
+    reason: str = "price_floor"
+    scheme: Scheme = Scheme()
+
+    def payment_usd_per_kg(self, reference_usd_per_kg: np.ndarray) -> np.ndarray:
+        """What the state pays per kg at a reference price; negative if it receives."""
+        difference = floor_payment_usd_per_kg(
+            reference_usd_per_kg, self.strike_usd_per_kg, self.upside_share
+        )
+        return difference + self.subsidy_usd_per_kg
 
 
 class Offtake(NamedTuple):
@@ -59,10 +96,22 @@ class Offtake(NamedTuple):
     volume_t
         tonnes per month at most, over all goods and producers together.
     floor_usd_per_kg, rebate_above_usd_per_kg, rebate_share
-        the price rule: the market price, at least the floor; above the rebate level the buyer
-        keeps the rebate share of the excess.
+        the price rule: the index, at least the floor; above the rebate level the buyer keeps the
+        rebate share of the excess.
     years_left
         time until the guarantee ends.
+    index_share
+        the index as a share of the market price.
+    rebate_cap_usd
+        most that is rebated in a calendar year.
+    buyer_is_firm
+        whether the plants of the buyer's place that use the good take delivery, not its state.
+    breach_above_share
+        the buyer refuses delivery while the contract price exceeds the market price by more.
+    penalty_share
+        part of that excess that a buyer in breach pays.
+    scheme
+        of the policy that offers it.
     """
 
     buyer: int
@@ -73,6 +122,12 @@ class Offtake(NamedTuple):
     rebate_above_usd_per_kg: float
     rebate_share: float
     years_left: float
+    index_share: float = 1.0
+    rebate_cap_usd: float = float("inf")
+    buyer_is_firm: bool = False
+    breach_above_share: float = float("inf")
+    penalty_share: float = 0.0
+    scheme: Scheme = Scheme()
 
 
 def floor_payment_usd_per_kg(
@@ -109,12 +164,39 @@ def eligible_t(sold_t: np.ndarray, stockpiled_t: np.ndarray, covers_stockpiled: 
 
 
 def offtake_price_usd_per_kg(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarray:
-    r"""Price paid under an offtake.
+    r"""Price paid under an offtake, while the yearly cap on rebates is not reached.
 
-    .. math:: p = \max(P, F) - \rho\,(P - R)^+
+    .. math:: p = \max(\iota P, F) - \rho\,(P - R)^+
     """
+    return firm_price_usd_per_kg(market_usd_per_kg, terms) - rebate_usd_per_kg(
+        market_usd_per_kg, terms
+    )
+
+
+def firm_price_usd_per_kg(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarray:
+    r"""Price under an offtake before any rebate: :math:`\max(\iota P, F)`."""
+    return np.maximum(terms.index_share * market_usd_per_kg, terms.floor_usd_per_kg)
+
+
+def rebate_usd_per_kg(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarray:
+    r"""Part of a high price that the buyer gets back: :math:`\rho\,(P - R)^+`."""
     excess = np.maximum(market_usd_per_kg - terms.rebate_above_usd_per_kg, 0.0)
-    return np.maximum(market_usd_per_kg, terms.floor_usd_per_kg) - terms.rebate_share * excess
+    return terms.rebate_share * excess
+
+
+def within(total_usd: float, limit_usd: float) -> float:
+    """Share of payments that a limit leaves: all of them, or the limit over their sum.
+
+    >>> within(50.0, 20.0), within(10.0, 20.0), within(0.0, 0.0)
+    (0.4, 1.0, 1.0)
+    """
+    return max(limit_usd, 0.0) / total_usd if total_usd > limit_usd else 1.0
+
+
+def breached(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarray:
+    r"""Where a buyer refuses delivery: :math:`p/P - 1 > b`."""
+    price = offtake_price_usd_per_kg(market_usd_per_kg, terms)
+    return price > (1.0 + terms.breach_above_share) * market_usd_per_kg
 
 
 def deliveries_t(available_t: np.ndarray, volume_t: float) -> np.ndarray:

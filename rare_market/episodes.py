@@ -33,7 +33,7 @@ class Past:
 
     def month(self, year: float) -> int:
         """Period of a moment, within the run."""
-        period = int(round((year - self.records.start_year) * MONTHS_PER_YEAR))
+        period = round((year - self.records.start_year) * MONTHS_PER_YEAR)
         return min(max(period, 0), self.records.periods - 1)
 
     def months(self, since: float, until: float) -> slice:
@@ -50,6 +50,31 @@ class Past:
         c, r = self.catalogue, self.records
         prices = r.price_usd_per_kg[: r.periods, c.good(good)][:, c.allied, OPEN]
         return np.asarray(np.median(prices, axis=1))
+
+    def series(self) -> dict[str, np.ndarray]:
+        """Quotes, transaction prices and volumes of oxides and magnets, ``[good, period]`` each."""
+        c, r = self.catalogue, self.records
+        goods = np.nonzero(c.of_stage("oxide") | c.of_stage("magnet"))[0]
+        n, china = r.periods, c.china
+        price, quote = r.price_usd_per_kg[:n, goods], r.quote_usd_per_kg[:n, goods]
+        bought, paid = r.bought_t[:n, goods].sum(axis=3), r.paid_usd[:n, goods].sum(axis=3)
+        tax = r.export_tax_share[:n, goods, china]
+        away = np.arange(len(c.places)) != china
+        out_t, out_usd = bought[:, :, away].sum(axis=2), paid[:, :, away].sum(axis=2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside_paid = paid[:, :, china] / bought[:, :, china] / 1000.0
+            outside_paid = out_usd / out_t / 1000.0
+        return {
+            "price_inside_usd_per_kg": price[:, :, china, OPEN].T,
+            "price_outside_usd_per_kg": np.median(price[:, :, c.allied, OPEN], axis=2).T,
+            "fob_usd_per_kg": (price[:, :, china, OPEN] * (1.0 + tax)).T,
+            "quote_inside_usd_per_kg": quote[:, :, china, OPEN].T,
+            "quote_outside_usd_per_kg": np.median(quote[:, :, c.allied, OPEN], axis=2).T,
+            "transaction_inside_usd_per_kg": inside_paid.T,
+            "transaction_outside_usd_per_kg": outside_paid.T,
+            "volume_inside_t": bought[:, :, china].T,
+            "volume_outside_t": out_t.T,
+        }
 
     def peak(self, good: str, since: float, until: float) -> tuple[float, float]:
         """Highest quarterly mean of the price outside, and the year of its middle month."""
@@ -98,7 +123,9 @@ class Past:
         building = FACILITY_STATUSES.index("building")
         status = r.facility_status[: r.periods]
         went = (status[:-1] == planned) & (status[1:] == building)
-        early = np.isin(r.facility_stage, [FACILITY_STAGES.index(s) for s in ("mine", "separation")])
+        early = np.isin(
+            r.facility_stage, [FACILITY_STAGES.index(s) for s in ("mine", "separation")]
+        )
         went &= (early & (r.facility_place != c.china))[None, :]
         return [
             (str(r.facility[row]), r.start_year + (period + 1) / MONTHS_PER_YEAR)
@@ -222,7 +249,9 @@ def _molycorp_idle(past: Past) -> float:
     ran = np.nonzero(status == FACILITY_STATUSES.index("operating"))[0]
     if not len(ran):
         return float("inf")
-    idle = np.nonzero((status == FACILITY_STATUSES.index("mothballed")) & (np.arange(len(status)) > ran[0]))[0]
+    idle = np.nonzero(
+        (status == FACILITY_STATUSES.index("mothballed")) & (np.arange(len(status)) > ran[0])
+    )[0]
     return past.records.start_year + idle[0] / MONTHS_PER_YEAR if len(idle) else float("inf")
 
 

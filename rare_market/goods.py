@@ -15,8 +15,9 @@ from rare_market.inputs import Tables
 CHINA = "CHN"
 STAGES = ("concentrate", "oxide", "metal", "magnet", "scrap")
 FACILITY_STAGES = ("mine", "separation", "metal", "magnet", "recycling")
-BUYER_CLASSES = ("open", "bound")  # bound: buys only goods of an origin that is not excluded
-OPEN, BOUND = 0, 1
+# bound: buys only goods of an origin that is not excluded; domestic: only of its own place
+BUYER_CLASSES = ("open", "bound", "domestic")
+OPEN, BOUND, DOMESTIC = range(3)
 MONTHS_PER_YEAR = 12
 
 

@@ -69,7 +69,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "lead_time_years": (0, 40),
     "short_run_elasticity": (-10, 0),
     "rate_share": (0, 10),
-    "value": (-LARGE, LARGE),
+    **dict.fromkeys(("value", "record", "low", "high"), (-LARGE, LARGE)),
 }
 
 

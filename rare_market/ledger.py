@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rare_market.contracts import KG_PER_T
+from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.regime import Regime
 
 KINDS = ("producer", "processor", "buyer", "state", "merchant", "carrier", "economy")
@@ -24,7 +25,9 @@ REASONS = (
     "resource_tax",
     "scarcity_rent",
     "price_floor",
+    "subsidy",
     "offtake",
+    "reserve",
     "undercutting",
     "operating_cost",
     "capital_cost",
@@ -80,6 +83,27 @@ def trade_cost_usd_per_kg(
     return TradeCost(freight, export_tax, import_duty, freight + export_tax + import_duty)
 
 
+class Entries(NamedTuple):
+    """Payments of one kind, a row each.
+
+    Attributes
+    ----------
+    payer, payee
+        kind, and ``[payment]`` place codes.
+    reason
+        one of :data:`REASONS`.
+    usd, good, tonnes
+        ``[payment]``; the last two are there where goods are paid for.
+    """
+
+    payer: tuple[str, np.ndarray]
+    payee: tuple[str, np.ndarray]
+    reason: str
+    usd: np.ndarray
+    good: np.ndarray | None
+    tonnes: np.ndarray | None
+
+
 class Ledger:
     """Payments of one month.
 
@@ -87,15 +111,37 @@ class Ledger:
     ----------
     balance_usd
         ``[kind, place, reason]`` received less paid.
+    spent_usd
+        ``[policy]`` paid out by states on each so far, receipts taken off.
+    rebated_usd
+        ``[policy]`` rebates of offtakes since January.
+    entries
+        every payment of the month.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, policies: int = 0) -> None:
         self.places = places
         self.balance_usd = np.zeros((len(KINDS), places, len(REASONS)))
+        self.spent_usd = np.zeros(policies)
+        self.rebated_usd = np.zeros(policies)
+        self.entries: list[Entries] = []
 
-    def open_month(self) -> None:
-        """Start a month with empty accounts."""
+    def open_month(self, period: int = 0) -> None:
+        """Start a month with empty accounts, and a year without rebates."""
         self.balance_usd[:] = 0.0
+        self.entries = []
+        if period % MONTHS_PER_YEAR == 0:
+            self.rebated_usd[:] = 0.0
+
+    def charge(self, policy: int, usd: float) -> None:
+        """Count what a state paid on a policy; negative where it received."""
+        if policy < len(self.spent_usd):
+            self.spent_usd[policy] += usd
+
+    def rebate(self, policy: int, usd: float) -> None:
+        """Count what was rebated under a policy this year."""
+        if policy < len(self.rebated_usd):
+            self.rebated_usd[policy] += usd
 
     def pay(
         self,
@@ -103,6 +149,8 @@ class Ledger:
         payee: tuple[str, np.ndarray],
         reason: str,
         usd: np.ndarray,
+        good: np.ndarray | None = None,
+        tonnes: np.ndarray | None = None,
     ) -> None:
         """Book payments, one per row; a negative amount flows the other way.
 
@@ -114,8 +162,11 @@ class Ledger:
             one of :data:`REASONS`.
         usd
             ``[payment]``.
+        good, tonnes
+            ``[payment]`` what it is paid for, where it is paid for goods.
         """
         column = REASON[reason]
+        self.entries.append(Entries(payer, payee, reason, usd, good, tonnes))
         self.balance_usd[KIND[payer[0]], :, column] -= np.bincount(
             payer[1], usd, minlength=self.places
         )
@@ -161,11 +212,13 @@ class Ledger:
         # buyers paid carriers at the destination, sellers are paid by carriers at the origin
         carrier = ("carrier", origin)
         value = price_usd_per_kg[good, node] * tonnes
-        self.pay(("carrier", destination), carrier, "goods", value)
-        self.pay(carrier, ("economy", origin), "freight", freight)
-        self.pay(carrier, ("state", origin), "export_tax", tax)
-        self.pay(carrier, ("state", destination), "import_duty", duty)
-        self.pay(carrier, ("state", origin), "scarcity_rent", wedge - freight - tax - duty)
+        moved_t = flow_t[good, origin, node]
+        self.pay(("carrier", destination), carrier, "goods", value, good, moved_t)
+        self.pay(carrier, ("economy", origin), "freight", freight, good, moved_t)
+        self.pay(carrier, ("state", origin), "export_tax", tax, good, moved_t)
+        self.pay(carrier, ("state", destination), "import_duty", duty, good, moved_t)
+        rent = wedge - freight - tax - duty
+        self.pay(carrier, ("state", origin), "scarcity_rent", rent, good, moved_t)
 
     def imbalance_usd(self) -> float:
         """Sum of all accounts: zero but for rounding."""

@@ -106,9 +106,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             "state": self.states,
             "merchant": self.merchants,
         }
+        self.in_order = in_order(self.policies)
+        self.states.open_desks([policy.desk(data.catalogue) for policy in self.in_order])
         self.book = Book(self.cohorts, data.catalogue)
-        self.board = PriceBoard(*world.start, s.trend_months, s.expectation_months)
-        self.ledger = Ledger(len(data.catalogue.places))
+        self.board = PriceBoard(
+            *world.start, s.trend_months, s.expectation_months, s.quote_band_share
+        )
+        self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
         self.records = Records(
             data.catalogue,
             s.periods,
@@ -137,14 +141,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def publish(self) -> None:
         """Publish the bulletin: last month's prices, trends, stocks and what is being built."""
         self.bulletin = self._bulletin()
-        self.ledger.open_month()
+        self.ledger.open_month(self.period)
 
     def amend(self) -> None:
         """Let each policy in force amend the rule book, starting from the law of the month."""
         regime = self.data.law_at(self.bulletin.year)
-        for policy in in_order(self.policies):
-            if policy.in_force(self.bulletin.year):
-                regime = policy.amend(regime, self.bulletin)
+        for i, policy in enumerate(self.in_order):
+            regime = policy.apply(regime, self.bulletin, i, self.ledger.spent_usd[i])
         self.regime = regime
         self.cost = trade_cost_usd_per_kg(
             regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
@@ -168,8 +171,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.producers.post(self.book, self.bulletin, self.regime)
         self.processors.post(self.book, self.bulletin, self.regime)
         self.buyers.post(self.period, self.book, self.bulletin, self.regime)
-        self.states.post(self.book, self.bulletin)
+        self.states.post(self.book, self.bulletin, self.regime)
         self.merchants.post(self.book, self.bulletin)
+        self.book.lift_asks(self.regime.ask_floor_usd_per_kg)
 
     def clear(self) -> None:
         """Clear all goods under the regime."""
@@ -222,7 +226,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.spent_usd = spent_usd["buyer"]
         ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self.spent_usd)
-        self.states.settle(result.ask_fill_t[book.ask_part["state"]])
+        bought = book.bid_part["state"]
+        for policy, spent in self.states.settle(
+            result.ask_fill_t[book.ask_part["state"]],
+            result.bid_fill_t[bought],
+            self.paid_usd[bought],
+        ):
+            ledger.charge(policy, spent)
         x = self.merchants
         x.settle(
             result.ask_fill_t[book.ask_part["merchant"]],
@@ -286,6 +296,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             moved_t=self.records.moved_t[: self.period],
+            reserve_t=self.states.reserve_t,
             catalogue=self.catalogue,
         )
 
@@ -303,7 +314,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         if limited.any():
             cost[r.flow_limit_t <= 0.0] = np.inf
         for buyer_class, excluded in enumerate(r.excluded_origin):
-            cost[:, excluded, :, buyer_class] = np.inf
+            cost[..., buyer_class][excluded] = np.inf
         origin = [quota.origin for quota in r.export_quotas]
         destination = [-1] * len(origin)
         counted = [quota.goods for quota in r.export_quotas]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rare_market.book import Book
     from rare_market.clearing import Clearing
 
-CHANNELS = ("market", "tied", "offtake")
+CHANNELS = ("market", "tied", "offtake", "reserve")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
 EXCESS_LIMIT = 1e-9  # largest excess demand, and violated slackness in USD/kg, per tonne traded
@@ -71,6 +71,8 @@ class Bulletin(NamedTuple):
     moved_t
         ``[month so far, good, origin, destination]`` tonnes that moved in each month of the run, on
         the market and under contract.
+    reserve_t
+        ``[place, good]`` that states keep in reserve.
     catalogue
         codes of goods and places.
     """
@@ -87,7 +89,16 @@ class Bulletin(NamedTuple):
     rival_cost_usd_per_kg: np.ndarray
     entry_share: float
     moved_t: np.ndarray
+    reserve_t: np.ndarray
     catalogue: Catalogue
+
+    def prudent_netback_usd_per_kg(self) -> np.ndarray:
+        """Price on which capital is risked, ``[good, place]``: the lower of the mean and the last.
+
+        Who can wait does not build on a price that has already gone, nor on one that is new (the
+        value of waiting, Dixit and Pindyck 1994).
+        """
+        return np.minimum(self.long_netback_usd_per_kg, self.netback_usd_per_kg)
 
     def usual_flow_t(self, year: float) -> np.ndarray:
         """Mean monthly flow of the year before a moment, ``[good, origin, destination]``.
@@ -99,6 +110,28 @@ class Bulletin(NamedTuple):
         months = self.moved_t[max(last - MONTHS_PER_YEAR, 0) : max(last, 0)]
         return months.mean(axis=0) if len(months) else np.zeros(self.moved_t.shape[1:])
 
+    def usual_arrivals_t(self) -> np.ndarray:
+        """Mean monthly deliveries to a place, from itself included, in the last year.
+
+        Returns
+        -------
+        np.ndarray
+            ``[good, place]``.
+        """
+        return self.usual_flow_t(self.year).sum(axis=1)
+
+    def shortfall_share(self) -> np.ndarray:
+        r"""Part of usual deliveries that did not come last month, ``[good, place]``.
+
+        .. math:: \Bigl(1 - \frac{a_t}{\tfrac{1}{12}\sum_{k=1}^{12} a_{t-k}}\Bigr)^+
+        """
+        if self.period < 2:
+            return np.zeros(self.moved_t.shape[1::2])
+        usual_t = self.moved_t[-MONTHS_PER_YEAR - 1 : -1].sum(axis=2).mean(axis=0)
+        last_t = self.moved_t[-1].sum(axis=1)
+        share = np.divide(last_t, usual_t, out=np.ones_like(last_t), where=usual_t > 0.0)
+        return np.maximum(1.0 - share, 0.0)
+
 
 class Records:
     """Everything kept of one run.
@@ -107,6 +140,8 @@ class Records:
     ----------
     price_usd_per_kg, price_low_usd_per_kg, price_high_usd_per_kg
         ``[period, good, place, buyer class]`` delivered quote and its dual interval.
+    quote_usd_per_kg
+        ``[period, good, place, buyer class]`` what price reporters published: sticky.
     netback_usd_per_kg
         ``[period, good, place]``.
     export_tax_share
@@ -165,6 +200,7 @@ class Records:
         lane = (periods, goods, places, places)
         alive = (periods, len(FACILITY_STAGES), places)
         self.price_usd_per_kg = np.full(node, np.nan)
+        self.quote_usd_per_kg = np.full(node, np.nan)
         self.export_tax_share = np.zeros(place)
         self.price_low_usd_per_kg = np.full(node, np.nan)
         self.price_high_usd_per_kg = np.full(node, np.nan)
@@ -217,6 +253,7 @@ class Records:
         t, shape = period, board.price_usd_per_kg.shape
         goods, places, classes = shape
         self.price_usd_per_kg[t] = board.price_usd_per_kg
+        self.quote_usd_per_kg[t] = board.quote_usd_per_kg
         self.price_low_usd_per_kg[t] = clearing.price_low_usd_per_kg.reshape(shape)
         self.price_high_usd_per_kg[t] = clearing.price_high_usd_per_kg.reshape(shape)
         self.netback_usd_per_kg[t] = board.netback_usd_per_kg
@@ -320,6 +357,7 @@ class Records:
         columns = self._grid(
             {
                 "price_usd_per_kg": self.price_usd_per_kg,
+                "quote_usd_per_kg": self.quote_usd_per_kg,
                 "price_low_usd_per_kg": self.price_low_usd_per_kg,
                 "price_high_usd_per_kg": self.price_high_usd_per_kg,
                 "netback_usd_per_kg": netback,
@@ -468,7 +506,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Version, scenario, policies, data checksums and library versions of a run."""
     return {
-        **_software(),
+        **software(),
         "scenario": dataclasses.asdict(scenario),
         "policies": [{"name": p.name, **dataclasses.asdict(p)} for p in policies],
         "data_sha256": checksums,
@@ -476,7 +514,8 @@ def provenance_of(
 
 
 @cache
-def _software() -> dict[str, Any]:
+def software() -> dict[str, Any]:
+    """Versions of package, Python and libraries, and the commit of the source tree."""
     libraries = ("mesa", "numpy", "numba", "pandas", "pyarrow", "matplotlib")
     return {
         "package": "rare_market",

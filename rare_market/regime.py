@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.contracts import Offtake, PriceFloor
+from rare_market.contracts import Offtake, PriceFloor, Scheme
 
 
 class ExportQuota(NamedTuple):
@@ -52,6 +52,38 @@ class ProductionQuota(NamedTuple):
     quota_t: float
 
 
+class Purchase(NamedTuple):
+    """What states bid for this month, for their reserves.
+
+    Attributes
+    ----------
+    quantity_t, limit_usd_per_kg
+        ``[place, good]``.
+    scheme
+        of the policy that buys.
+    """
+
+    quantity_t: np.ndarray
+    limit_usd_per_kg: np.ndarray
+    scheme: Scheme = Scheme()
+
+
+class Release(NamedTuple):
+    """What a state lets go of its reserves this month.
+
+    Attributes
+    ----------
+    holder, receiver
+        place codes; the state of the receiver offers it on its market.
+    quantity_t
+        ``[good]`` at most.
+    """
+
+    holder: int
+    receiver: int
+    quantity_t: np.ndarray
+
+
 class Regime(NamedTuple):
     """Arrays ``[good, origin, destination]`` unless said otherwise.
 
@@ -74,11 +106,17 @@ class Regime(NamedTuple):
     flow_limit_t
         tonnes per month, ``inf`` if free.
     excluded_origin
-        ``[buyer class, place]`` bool: origins a buyer of that class does not buy from.
+        ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
     export_quotas, production_quotas
         quotas that may span goods.
     price_floors, offtakes
         the contract schemes that states offer this month.
+    purchases, releases
+        what states bid for on the market, and let go of their reserves.
+    announced
+        contract schemes that are announced and not yet in force.
+    ask_floor_usd_per_kg
+        ``[good, place]`` the least that any seller there may ask; 0 if free.
     state_ask_ceiling_usd_per_kg
         ``[good, place]`` the most that state producers there may ask; ``inf`` if free.
     state_loss_cover_share
@@ -105,6 +143,10 @@ class Regime(NamedTuple):
     production_quotas: tuple[ProductionQuota, ...]
     price_floors: tuple[PriceFloor, ...]
     offtakes: tuple[Offtake, ...]
+    purchases: tuple[Purchase, ...]
+    releases: tuple[Release, ...]
+    announced: tuple[PriceFloor | Offtake, ...]
+    ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
     state_loss_cover_share: np.ndarray
     output_growth_per_year: np.ndarray
@@ -115,6 +157,16 @@ class Regime(NamedTuple):
     def export_tax_share(self) -> np.ndarray:
         """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
         return self.vat_not_refunded_share + self.export_duty_share
+
+    def promised(self) -> Regime:
+        """Rules with the contracts that investors may count on: those in force and announced."""
+        if not self.announced:
+            return self
+        floors = tuple(terms for terms in self.announced if isinstance(terms, PriceFloor))
+        offtakes = tuple(terms for terms in self.announced if isinstance(terms, Offtake))
+        return self._replace(
+            price_floors=self.price_floors + floors, offtakes=self.offtakes + offtakes
+        )
 
 
 def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
@@ -131,11 +183,15 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         export_duty_usd_per_kg=np.zeros((goods, places)),
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
-        excluded_origin=np.zeros((buyer_classes, places), dtype=bool),
+        excluded_origin=np.zeros((buyer_classes, *lanes), dtype=bool),
         export_quotas=(),
         production_quotas=(),
         price_floors=(),
         offtakes=(),
+        purchases=(),
+        releases=(),
+        announced=(),
+        ask_floor_usd_per_kg=np.zeros((goods, places)),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),
         state_loss_cover_share=np.zeros(places),
         output_growth_per_year=np.zeros(places),

@@ -65,6 +65,14 @@ class Scenario:
     )
     extrapolation_sd: float = parameter(0.3, "share", 0.0, 1.0, "spread of that part over traders")
     trend_months: float = parameter(6.0, "months", 1.0, 36.0, "memory of the price trend")
+    quote_band_share: float = parameter(
+        0.02,
+        "share",
+        0.0,
+        0.5,
+        "move of a price below which reporters leave their quote",
+        "yiyawu_daily_prices",
+    )
     insurance_share: float = parameter(
         0.0125,
         "share",
@@ -91,7 +99,11 @@ class Scenario:
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
     reversion_share_per_year: float = parameter(
-        0.5, "1/year", 0.0, 3.0, "part of the distance to the long mean price expected back in a year"
+        0.5,
+        "1/year",
+        0.0,
+        3.0,
+        "part of the distance to the long mean price expected back in a year",
     )
     carrying_cost_share_per_year: float = parameter(
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
@@ -334,6 +346,26 @@ class Scenario:
 LARGEST_FILE_BYTES = 2**20
 
 
+def read_toml(file: Path, what: str) -> dict[str, Any]:
+    """Content of a TOML file of bounded size.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a file that is missing, unreadable, too large or no TOML.
+    """
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise InvalidValueError(f"{file}: the file is larger than {LARGEST_FILE_BYTES} bytes.")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidValueError(f"{file}: the {what} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise InvalidValueError(f"{file}: not a TOML file: {error}.") from None
+
+
 def read_scenario(file: Path) -> dict[str, Any]:
     """Fields of a scenario from a TOML file, checked for name and type.
 
@@ -342,16 +374,7 @@ def read_scenario(file: Path) -> dict[str, Any]:
     rare_market.declare.InvalidValueError
         for a missing or unreadable file, an unknown field or a wrong type.
     """
-    try:
-        if file.stat().st_size > LARGEST_FILE_BYTES:
-            raise InvalidValueError(f"{file}: the file is larger than {LARGEST_FILE_BYTES} bytes.")
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidValueError(f"{file}: the scenario cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, InvalidValueError):
-            raise
-        raise InvalidValueError(f"{file}: not a TOML file: {error}.") from None
+    values = read_toml(file, "scenario")
     known = {field.name: field for field in declarations(Scenario)}
     for name in values:
         refuse_unknown(known, name, str(file))

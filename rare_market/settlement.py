@@ -17,10 +17,12 @@ from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.contracts import (
     KG_PER_T,
+    breached,
     deliveries_t,
     eligible_t,
-    floor_payment_usd_per_kg,
-    offtake_price_usd_per_kg,
+    firm_price_usd_per_kg,
+    rebate_usd_per_kg,
+    within,
 )
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES
 from rare_market.ledger import Ledger, TradeCost
@@ -28,7 +30,7 @@ from rare_market.records import CHANNELS
 from rare_market.regime import Regime
 
 SEPARATION = FACILITY_STAGES.index("separation")
-TIED, OFFTAKE = CHANNELS.index("tied"), CHANNELS.index("offtake")
+TIED, OFFTAKE, RESERVE = (CHANNELS.index(name) for name in ("tied", "offtake", "reserve"))
 Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
 
 
@@ -44,7 +46,7 @@ class Delivered(NamedTuple):
     ore_sold_t, ore_sold_usd
         ``[producer]`` tied ore handed over, and received for it.
     ore_paid_usd
-        ``[plant]`` paid for tied ore, lane included.
+        ``[plant]`` paid for tied ore and for offtakes of firms, lane included.
     offtake_t
         ``[product leg]`` taken by states.
     offtake_usd
@@ -74,7 +76,7 @@ def deliver(
     regime: Regime,
     ledger: Ledger,
 ) -> Delivered:
-    """Deliver tied ore and offtakes, in this order, before the market opens."""
+    """Deliver released reserves, tied ore and offtakes, in this order, before the market opens."""
     month = Delivered(
         lane_t=np.zeros_like(cost.total),
         trades=[],
@@ -84,9 +86,37 @@ def deliver(
         offtake_t=np.zeros(len(processors.product.row)),
         offtake_usd=np.zeros(processors.rows),
     )
+    _release_reserves(states, netback_usd_per_kg, cost, regime, ledger, month)
     _deliver_tied_ore(producers, processors, cost, regime, ledger, month)
     _deliver_offtakes(processors, states, netback_usd_per_kg, cost, regime, ledger, month)
     return month
+
+
+def _release_reserves(
+    states: States,
+    netback_usd_per_kg: np.ndarray,
+    cost: TradeCost,
+    regime: Regime,
+    ledger: Ledger,
+    month: Delivered,
+) -> None:
+    """Let go of reserves: to the state's own market, or to another state at the last price."""
+    for release in regime.releases:
+        good = np.nonzero(np.minimum(release.quantity_t, states.reserve_t[release.holder]))[0]
+        tonnes = np.minimum(release.quantity_t, states.reserve_t[release.holder])[good]
+        holder, receiver = (np.full(len(good), p) for p in (release.holder, release.receiver))
+        if release.holder != release.receiver:
+            lane = (good, holder, receiver)
+            reached = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
+            tonnes = _within_limits(tonnes * reached, lane, regime, month)
+            price = netback_usd_per_kg[good, holder]
+            at = ("state", receiver), ("state", holder)
+            ledger.pay(*at, "reserve", usd(tonnes, price), good, tonnes)
+            _pay_lane(ledger, "state", cost, lane, tonnes)
+            _note(month, RESERVE, lane, tonnes, price)
+            states.stockpile_t[release.holder, good] -= tonnes
+            states.stockpile_t[release.receiver, good] += tonnes
+        states.reserve_t[release.holder, good] -= tonnes
 
 
 def _deliver_tied_ore(
@@ -123,7 +153,8 @@ def _deliver_tied_ore(
     m.feed_want_t = np.maximum(m.feed_want_t - arrived, 0.0)
     paid = usd(tonnes, price)
     month.ore_sold_usd[tied] = paid
-    ledger.pay(("processor", m.place[plant]), ("producer", p.place[tied]), "goods", paid)
+    at = ("processor", m.place[plant]), ("producer", p.place[tied])
+    ledger.pay(*at, "goods", paid, p.good[tied], tonnes)
     lane_paid = _pay_lane(ledger, "processor", cost, lane, tonnes)
     month.ore_paid_usd[:] += np.bincount(plant, paid + lane_paid, minlength=m.rows)
     _note(month, TIED, lane, tonnes, price)
@@ -138,7 +169,11 @@ def _deliver_offtakes(
     ledger: Ledger,
     month: Delivered,
 ) -> None:
-    """Deliver to states what their offtake guarantees take, at the contract's price."""
+    """Deliver to states and firms what their offtake guarantees take, at the contract's price.
+
+    A buyer in breach takes nothing and pays the penalty. Rebates end at the yearly cap, deliveries
+    at the budget.
+    """
     legs = m.product
     market = netback_usd_per_kg[legs.good, legs.place]
     for terms in regime.offtakes:
@@ -147,18 +182,67 @@ def _deliver_offtakes(
         reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
         under = terms.goods[legs.good] & terms.places[legs.place] & reachable
         available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
-        tonnes = _within_limits(deliveries_t(available, terms.volume_t), lane, regime, month)
-        price = offtake_price_usd_per_kg(market, terms)
-        paid = usd(tonnes, price)
+        due = _within_limits(deliveries_t(available, terms.volume_t), lane, regime, month)
+        if terms.buyer_is_firm:
+            due = due * _wanted_share(m, terms.buyer, legs.good, due)
+        price, rebate = firm_price_usd_per_kg(market, terms), rebate_usd_per_kg(market, terms)
+        refused = breached(market, terms)
+        penalty = usd(due, refused * terms.penalty_share * np.maximum(price - market, 0.0))
+        tonnes = np.where(refused, 0.0, due)
+        left_usd = terms.rebate_cap_usd - ledger.rebated_usd[terms.scheme.policy :][:1].sum()
+        rebated = usd(tonnes, rebate)
+        rebated = rebated * within(rebated.sum(), left_usd)
+        paid = usd(tonnes, price) - rebated + penalty
+        kept = within(paid.sum(), terms.scheme.budget_left_usd)
+        tonnes, paid, rebated = tonnes * kept, paid * kept, rebated * kept
+        ledger.charge(terms.scheme.policy, 0.0 if terms.buyer_is_firm else paid.sum())
+        ledger.rebate(terms.scheme.policy, rebated.sum())
+
         m.product_stock_t = np.maximum(m.product_stock_t - tonnes, 0.0)
         month.offtake_t[:] += tonnes
         month.offtake_usd[:] += legs.total(paid)
-        states.stockpile_t[terms.buyer] += np.bincount(
-            legs.good, tonnes, minlength=states.stockpile_t.shape[1]
-        )
-        ledger.pay(("state", buyer), ("processor", legs.place), "offtake", paid)
-        _pay_lane(ledger, "state", cost, lane, tonnes)
-        _note(month, OFFTAKE, lane, tonnes, price)
+        kind = "processor" if terms.buyer_is_firm else "state"
+        at = (kind, buyer), ("processor", legs.place)
+        ledger.pay(*at, "offtake", paid, legs.good, tonnes)
+        lane_paid = _pay_lane(ledger, kind, cost, lane, tonnes)
+        if terms.buyer_is_firm:
+            _take_as_feed(m, terms.buyer, legs.good, tonnes, paid + lane_paid, month)
+        else:
+            states.stockpile_t[terms.buyer] += np.bincount(
+                legs.good, tonnes, minlength=states.stockpile_t.shape[1]
+            )
+        _note(month, OFFTAKE, lane, tonnes, paid / np.maximum(tonnes * KG_PER_T, 1e-9))
+
+
+def _wanted_share(m: Processors, place: int, good: np.ndarray, due_t: np.ndarray) -> np.ndarray:
+    """Part of each delivery that the plants of a place want as feed, ``[delivery]``."""
+    here = m.place[m.feed.row] == place
+    goods = int(max(good.max(initial=0), m.feed.good.max(initial=0))) + 1
+    want_t = np.bincount(m.feed.good, m.feed_want_t * here, minlength=goods)
+    total_t = np.bincount(good, due_t, minlength=goods)
+    return np.minimum(1.0, want_t / np.maximum(total_t, 1e-12))[good]
+
+
+def _take_as_feed(
+    m: Processors,
+    place: int,
+    good: np.ndarray,
+    tonnes: np.ndarray,
+    paid_usd: np.ndarray,
+    month: Delivered,
+) -> None:
+    """Give deliveries to the plants of a place by what they want, and the bill with them."""
+    feed = m.feed
+    goods = int(max(good.max(initial=0), feed.good.max(initial=0))) + 1
+    want_t = m.feed_want_t * (m.place[feed.row] == place)
+    total_t = np.maximum(np.bincount(feed.good, want_t, minlength=goods), 1e-12)
+    share = want_t / total_t[feed.good]
+    arrived = share * np.bincount(good, tonnes, minlength=goods)[feed.good]
+    m.feed_stock_t = m.feed_stock_t + arrived
+    m.feed_want_t = np.maximum(m.feed_want_t - arrived, 0.0)
+    month.ore_paid_usd[:] += feed.total(
+        share * np.bincount(good, paid_usd, minlength=goods)[feed.good]
+    )
 
 
 def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delivered) -> np.ndarray:
@@ -175,12 +259,12 @@ def _pay_lane(
     ledger: Ledger, payer: str, cost: TradeCost, lane: Lane, tonnes: np.ndarray
 ) -> np.ndarray:
     """Pay freight and taxes of contract deliveries; returns USD by delivery."""
-    _, origin, destination = lane
+    good, origin, destination = lane
     freight, tax, duty, total = (usd(tonnes, part[lane]) for part in cost)
     at = (payer, destination)
-    ledger.pay(at, ("economy", origin), "freight", freight)
-    ledger.pay(at, ("state", origin), "export_tax", tax)
-    ledger.pay(at, ("state", destination), "import_duty", duty)
+    ledger.pay(at, ("economy", origin), "freight", freight, good, tonnes)
+    ledger.pay(at, ("state", origin), "export_tax", tax, good, tonnes)
+    ledger.pay(at, ("state", destination), "import_duty", duty, good, tonnes)
     return total
 
 
@@ -244,13 +328,15 @@ def pay_price_floors(
         tonnes = under * eligible_t(
             processors.sold_t - offtake_t, processors.stock_change_t, terms.covers_stockpiled
         )
-        rate = floor_payment_usd_per_kg(
-            reference + received, terms.strike_usd_per_kg, terms.upside_share
-        )
-        received += under * rate
+        rate = terms.payment_usd_per_kg(reference + received)
         paid = usd(tonnes, rate)
+        kept = within(paid.sum(), terms.scheme.budget_left_usd)
+        paid = paid * kept
+        received += under * rate * kept
         payer = np.full(len(paid), terms.payer)
-        ledger.pay(("state", payer), ("processor", legs.place), "price_floor", paid)
+        at = ("state", payer), ("processor", legs.place)
+        ledger.pay(*at, terms.reason, paid, legs.good, tonnes)
+        ledger.charge(terms.scheme.policy, paid.sum())
         processors.cash_usd += legs.total(paid)
 
 
@@ -273,7 +359,8 @@ def cover_state_losses(
     kept_share = 1.0 - regime.resource_tax_share[p.good, p.place]
     short = np.maximum(full - kept_share * netback_usd_per_kg[p.good, p.place], 0.0)
     paid = usd(p.sold_t, cover[p.place] * p.life.state_owned * short)
-    ledger.pay(("state", p.place), ("producer", p.place), "undercutting", paid)
+    at = ("state", p.place), ("producer", p.place)
+    ledger.pay(*at, "undercutting", paid, p.good, p.sold_t)
     p.cash_usd += paid
     own = m.life.state_owned & (m.stage == SEPARATION)
     paid = usd(m.activity_t, cover[m.place] * own * np.maximum(m.shortfall_usd_per_kg, 0.0))

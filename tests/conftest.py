@@ -75,6 +75,7 @@ def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) ->
         rival_cost_usd_per_kg=np.array([np.nan, np.nan, 80.0, 3.0, np.nan]),
         entry_share=0.1,
         moved_t=np.zeros((0, 5, 2, 2)),
+        reserve_t=np.zeros((2, 5)),
         catalogue=CATALOGUE,
     )
     return published._replace(**changed)

@@ -14,6 +14,7 @@ from rare_market.model import RareEarthMarket
 from rare_market.policies import INSTRUMENTS, Policy
 from rare_market.records import MASS_COLUMNS
 from rare_market.scenario import Scenario
+from tests.policies.cases import BINDING
 
 MASS_TOLERANCE_T = 1e-6
 MONEY_TOLERANCE = 1e-12  # of turnover
@@ -34,17 +35,6 @@ worlds = st.fixed_dictionaries(
     }
 )
 START = 2024.25
-TERMS: dict[str, dict[str, object]] = {
-    "undercutting": {"depth_share": 0.6},
-    "offtake_guarantee": {"volume_t_per_year": 5000.0},
-    "price_floor": {"covers_stockpiled": True},
-    "tariff": {"rate_share": 0.5},
-    "export_quota": {"quota_t_per_year": 30000.0},
-    "export_duty": {"rate_usd_per_kg": 5.0},
-    "vat_refund": {},
-    "embargo": {"destinations": "JPN+USA+KOR"},
-    "production_quota": {"quota_t_per_year": 200000.0},
-}
 CASES = sorted(INSTRUMENTS)
 packages = st.lists(st.sampled_from(CASES), unique=True, max_size=5)
 
@@ -150,7 +140,7 @@ def live(policies: list[Policy], months: int, **world: object) -> None:
 
 
 def package(names: list[str]) -> list[Policy]:
-    return [INSTRUMENTS[name](start_year=START, **TERMS[name]) for name in names]
+    return [INSTRUMENTS[name](start_year=START, **BINDING[name]) for name in names]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

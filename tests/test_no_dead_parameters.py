@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from rare_market.declare import declarations
-from rare_market.policies import INSTRUMENTS, PriceFloor, Undercutting
+from rare_market.policies import INSTRUMENTS, Policy, PriceFloor, Undercutting
 from rare_market.scenario import Scenario
 from tests.conftest import first_difference, run
+from tests.policies.cases import BINDING, beside
 
 # not a number of the world: one value only, or tested where data folders are copied
 NO_NUMBER = {"start_year", "data_folder"}
 # fields that act only after years, through the mining quota
-YEARS = {"quota_demand_share": 3, "quota_price_response": 3}
+YEARS = {"undercutting": 3, "quota_demand_share": 3, "quota_price_response": 3}
 # fields that act only late and only where a contract secures revenue, or in a glut
 LATE: dict[str, dict[str, Any]] = {
     "secured_rate_per_year": {
@@ -33,24 +34,38 @@ OTHER = {
     "buyer": "USA",
     "origins": "MYS",
     "destinations": "KOR",
+    "members": "JPN",
+    "partners": "CHN",
+    "target": "USA",
+    "answered": "oxide",
+    "buys": "open",
     "state": "USA",
-}
-# terms under which a field of an instrument can matter at all
-SETTING: dict[str, dict[str, Any]] = {
-    "export_quota": {"quota_t_per_year": 20000.0},
-    "production_quota": {"quota_t_per_year": 200000.0},
 }
 # a level that the price reaches, or a pair inside the bounds
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
+    ("undercutting", "extra_output_growth_per_year"): {"start_year": 2025.0, "depth_share": 0.45},
     ("price_floor", "upside_share"): {"strike_usd_per_kg": 10.0},
     ("offtake_guarantee", "rebate_share"): {"rebate_above_usd_per_kg": 10.0},
+    ("offtake_guarantee", "rebate_cap_musd_per_year"): {"rebate_above_usd_per_kg": 10.0},
+    ("offtake_guarantee", "index_share"): {"floor_usd_per_kg": 10.0},
+    ("offtake_guarantee", "buyer_is_firm"): {"buyer": "JPN"},
+    ("offtake_guarantee", "penalty_share"): {"breach_above_share": 0.1},
     ("vat_refund", "vat_share"): {"refund_share": 0.5},
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
-    "start_year": (2025.0, 2026.0),
+    "start_year": (2024.5, 2025.0),
+    "collective_response.start_year": (2025.0, 2025.5),
+    "minimum_usd_per_kg": (60.0, 110.0),
     "quota_t_per_year": (15000.0, 1e6),
 }
-TERMS = [(name, f) for name, kind in INSTRUMENTS.items() for f in declarations(kind)]
+# fields of every instrument, tested in tests/policies/test_base.py
+COMMON = {f.name for f in declarations(Policy)} - {"start_year", "duration_years"}
+TERMS = [
+    (name, f)
+    for name, kind in INSTRUMENTS.items()
+    for f in declarations(kind)
+    if f.name not in COMMON
+]
 
 
 @pytest.mark.parametrize("field", [f for f in FIELDS if f.name not in LATE], ids=lambda f: f.name)
@@ -77,12 +92,19 @@ def test_a_field_that_acts_late_moves_a_record(field):
 
 @pytest.mark.parametrize(("name", "field"), TERMS, ids=[f"{n}-{f.name}" for n, f in TERMS])
 def test_a_field_of_an_instrument_moves_a_record(name, field):
-    """From its declared low to its high, or to another text, within three years."""
-    terms: dict[str, Any] = {"start_year": 2025.0, **SETTING.get(name, {})}
+    """From its declared low to its high, or to another text, within two years."""
+    terms: dict[str, Any] = {"start_year": 2024.5, **BINDING[name]}
     terms.update(NEEDS.get((name, field.name), {}))
     if field.low is not None:
-        pair = PAIRS.get(field.name, (field.low, field.high))
+        pair = PAIRS.get(f"{name}.{field.name}", PAIRS.get(field.name, (field.low, field.high)))
     else:
-        pair = (field.default, OTHER.get(field.name, not field.default))
-    low, high = (run([INSTRUMENTS[name](**{**terms, field.name: value})]) for value in pair)
+        other = OTHER.get(field.name, not field.default)
+        pair = (field.default, other if other != field.default else "KOR")
+    low, high = (
+        run(
+            [*beside(name), INSTRUMENTS[name](**{**terms, field.name: value})],
+            years=YEARS.get(name, 2),
+        )
+        for value in pair
+    )
     assert first_difference(low, high) != ""

@@ -189,9 +189,7 @@ class Buyers:
         expected = expected_price_usd_per_kg(
             price, bulletin.trend_per_month[self.good, self.place], self.extrapolation_share
         )
-        self.alarm_share = np.maximum(
-            self.alarm_share, regime.announced_alarm_share[self.place]
-        )
+        self.alarm_share = np.maximum(self.alarm_share, regime.announced_alarm_share[self.place])
         self.use_t = use_t(
             self.normal_use_t(period),
             expected,

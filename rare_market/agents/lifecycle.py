@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.contracts import Offtake, PriceFloor
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.scenario import Scenario
 
@@ -162,20 +163,28 @@ class Lifecycle:
         self._closure_months = scenario.closure_months
         self._restart_margin_share = scenario.restart_margin_share
 
-    def covered_share(self, years_left: float) -> np.ndarray:
-        r"""Part of a project's capital recovery that falls within a contract's years left.
+    def covered_share(self, years_left: float, years_until: float = 0.0) -> np.ndarray:
+        r"""Part of a project's capital recovery that falls within a contract's years.
 
-        .. math:: \frac{1-(1+r)^{-m}}{1-(1+r)^{-n}}, \qquad m = \operatorname{clip}(Y - L, 0, n)
+        .. math:: \frac{(1+r)^{-k}-(1+r)^{-m}}{1-(1+r)^{-n}}, \qquad
+                  m = \operatorname{clip}(Y - L, 0, n), \quad k = \operatorname{clip}(U - L, 0, m)
 
-        with :math:`L` years of building, :math:`n` years of life and the hurdle rate :math:`r`. A
-        plant that stands has none to build.
+        with :math:`U` years until the contract starts and :math:`Y` until it ends, :math:`L` years
+        of building, :math:`n` years of life and the hurdle rate :math:`r`. A plant that stands has
+        none to build.
         """
         standing = self.status <= Status.MOTHBALLED
         building = np.where(standing, 0.0, self.left_months / MONTHS_PER_YEAR)
         years = np.clip(years_left - building, 0.0, self._life_years)
+        before = np.clip(years_until - building, 0.0, years)
         rate = max(self._hurdle_rate_per_year, 1e-6)
         whole = 1.0 - (1.0 + rate) ** -self._life_years
-        return (1.0 - (1.0 + rate) ** -years) / whole
+        return ((1.0 + rate) ** -before - (1.0 + rate) ** -years) / whole
+
+    def believed_share(self, terms: PriceFloor | Offtake) -> np.ndarray:
+        """Part of a project's capital recovery that investors expect a contract to cover."""
+        scheme = terms.scheme
+        return scheme.belief_share * self.covered_share(terms.years_left, scheme.years_until)
 
     def able_t(self, period: int) -> np.ndarray:
         """Most a facility can make this month: operating, ramp, outage."""

@@ -89,7 +89,9 @@ class Merchants:
         here = bulletin.price_usd_per_kg[self.good, self.place, OPEN]
         there = bulletin.netback_usd_per_kg[self.good, self.sells_at]
         trend = bulletin.trend_per_month[self.good, self.place]
-        abroad = bulletin.price_usd_per_kg[self.good][:, bulletin.catalogue.allied, OPEN].mean(axis=1)
+        abroad = bulletin.price_usd_per_kg[self.good][:, bulletin.catalogue.allied, OPEN].mean(
+            axis=1
+        )
         self.premium = np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6))
         if bulletin.period == 0:
             self._usual_premium = self.premium

@@ -25,7 +25,7 @@ from rare_market.agents.trader import (
     wanted_cover_months,
 )
 from rare_market.book import Book
-from rare_market.contracts import KG_PER_T, floor_payment_usd_per_kg, guarantee_share
+from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, guarantee_share
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import OPEN
 from rare_market.records import Bulletin
@@ -189,7 +189,7 @@ class Processors:
         self,
         price_usd_per_kg: np.ndarray,
         regime: Regime,
-        lasting_share: Callable[[float], np.ndarray | float] = lambda years_left: 1.0,
+        lasting_share: Callable[[PriceFloor | Offtake], np.ndarray | float] = lambda terms: 1.0,
         *,
         sold_only: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +202,7 @@ class Processors:
         regime
             holds the contracts. Offtakes take their share of output first, floors cover the rest.
         lasting_share
-            part of the time looked at that falls within a contract's years left; this month, all.
+            part of the time looked at that a contract is expected to cover; this month, all.
         sold_only
             leave out floors that are paid on output whether sold or not, and offtakes.
 
@@ -221,17 +221,15 @@ class Processors:
             output_t = float((under * self.sales_t).sum())
             share = np.minimum(under * offtake.volume_t / max(output_t, 1e-9), free)
             free = free - share
-            lasting = share * lasting_share(offtake.years_left)
+            lasting = share * lasting_share(offtake)
             payment += lasting * (offtake_price(price, offtake) - price)
             covered += lasting * guarantee_share(price, offtake.floor_usd_per_kg)
         for floor in regime.price_floors:
             if sold_only and floor.covers_stockpiled:
                 continue
             under = floor.goods[leg.good] & floor.places[leg.place]
-            lasting = under * free * lasting_share(floor.years_left)
-            payment += lasting * floor_payment_usd_per_kg(
-                price + payment, floor.strike_usd_per_kg, floor.upside_share
-            )
+            lasting = under * free * lasting_share(floor)
+            payment += lasting * floor.payment_usd_per_kg(price + payment)
             covered += lasting * guarantee_share(price, floor.strike_usd_per_kg)
         return payment, np.minimum(covered, 1.0)
 
@@ -306,9 +304,7 @@ class Processors:
         most, price = self.netback_usd_per_kg, self.feed_price_usd_per_kg
         bid = np.empty((len(most), BID_STEPS))
         # a plant left short bids as urgently as a user, as far as its products pay for it
-        step = s.bid_step_share + self.feed_alarm_share * (
-            s.consumer_step_share - s.bid_step_share
-        )
+        step = s.bid_step_share + self.feed_alarm_share * (s.consumer_step_share - s.bid_step_share)
         bid[:, 0] = np.minimum(most, price * (1.0 + np.maximum(step, s.bid_step_share)))
         bid[:, 1] = np.minimum(most, price * PATIENT_FACTOR)
         amount = np.empty((len(most), BID_STEPS))
@@ -449,9 +445,9 @@ class Processors:
         self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
 
         # whether to go on, or to build
-        long_price = bulletin.long_netback_usd_per_kg[leg.good, leg.place]
+        long_price = bulletin.prudent_netback_usd_per_kg()[leg.good, leg.place]
         long_payment, covered = self.contract_payment_usd_per_kg(
-            long_price, regime, lambda years_left: life.covered_share(years_left)[leg.row]
+            long_price, regime.promised(), lambda terms: life.believed_share(terms)[leg.row]
         )
         long_worth = leg.coefficient * np.maximum(
             long_price + long_payment - self.finishing_usd_per_kg[leg.row], 0.0

@@ -267,7 +267,7 @@ class Producers:
         mean_cost = self.cost_usd_per_kg * (1.0 - spread + spread * willing)
         operating_cost_usd = self.output_t * mean_cost * KG_PER_T
 
-        long_price = bulletin.long_netback_usd_per_kg[self.good, self.place] * kept_share
+        long_price = bulletin.prudent_netback_usd_per_kg()[self.good, self.place] * kept_share
         long_price = np.where(
             waits_for_plant, -np.inf, np.maximum(long_price, self.transfer_usd_per_kg)
         )

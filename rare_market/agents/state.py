@@ -1,7 +1,7 @@
-"""States: a treasury, a stock of what their offtakes deliver, and the rule for a mining quota.
+"""States: a treasury, a stockpile, and the rule for a mining quota.
 
-A state's own trade goes through the book like anyone's: what it took under an offtake is offered at
-its own place.
+A state's own trade goes through the book like anyone's: it bids for what its policies buy, keeps
+that in reserve, and offers the rest of its stock at its own place.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import numpy as np
 
 from rare_market.agents.trader import Trader
 from rare_market.book import Book
+from rare_market.contracts import KG_PER_T, within
 from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies.base import Desk
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 RESALE_STEPS = 2
 RESALE_FACTOR = np.array([0.9, 1.0])
-QUOTA_GROWTH_RANGE = (0.0, 0.25)  # per year
+QUOTA_GROWTH_RANGE = (0.0, 0.3)  # per year
+USE_GROWTH_RANGE = (-0.25, 0.25)  # per year, of what a half-year's use says
 BATCH_MONTHS = 6  # the quota is set in two batches a year
 
 
@@ -38,7 +41,7 @@ def quota_growth_share(
     r"""Growth of the mining quota for a year.
 
     .. math:: g = \operatorname{clip}\bigl(\theta\,g_u + \beta\,(P/P_b - 1) - \sigma\,(S/S^* - 1)^+
-              + g_p,\; 0,\; 0.25\bigr)
+              + g_p,\; 0,\; 0.3\bigr)
 
     The quota is set around the balance of NdPr: it follows part :math:`\theta` of the growth of its
     use at home, the price against a band, and stocks of ore or oxide against target. It grew by 20
@@ -81,6 +84,7 @@ class States:
         self.place = np.arange(self.rows)
         self.treasury_usd = np.zeros(self.rows)
         self.stockpile_t = np.zeros((self.rows, goods))
+        self.reserve_t = np.zeros((self.rows, goods))  # the part of it that is not for sale
         self.quota_index = np.ones(self.rows)
         self._quota_good, self._quota_place = quota_good, quota_place
         self._price_sum, self._use_sum_t, self._last_use_t = 0.0, 0.0, 0.0
@@ -90,21 +94,64 @@ class States:
         cell = np.repeat(np.arange(self.rows * goods), RESALE_STEPS)
         self.ask_row, self.ask_good = cell // goods, cell % goods
         self.ask_place = self.ask_row
-        self.bid_row = self.bid_good = self.bid_place = self.bid_class = np.zeros(0, dtype=np.int64)
+        self.open_desks([])
 
-    def post(self, book: Book, bulletin: Bulletin) -> None:
-        """Offer what offtakes delivered, half below the last price and half at it."""
-        held = self.stockpile_t.ravel()
+    def open_desks(self, desks: list[Desk | None]) -> None:
+        """Make room in the book for the bids of policies that buy, ``[policy]``."""
+        rows: list[tuple[int, int, int, int]] = []
+        for policy, desk in enumerate(desks):
+            if desk is not None:
+                rows += [
+                    (policy, int(place), int(good), desk.buyer_class)
+                    for place in np.nonzero(desk.places)[0]
+                    for good in np.nonzero(desk.goods)[0]
+                ]
+        columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+        self.bid_policy, self.bid_row, self.bid_good, self.bid_class = columns
+        self.bid_place = self.bid_row
+
+    def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
+        """Offer the stock that is no reserve, half below the last price and half at it; bid.
+
+        What a policy may still spend limits its bids, all in the same proportion.
+        """
+        held = (self.stockpile_t - self.reserve_t).ravel()
         price = bulletin.netback_usd_per_kg.T.ravel()
         quantity = np.repeat(held / RESALE_STEPS, RESALE_STEPS)
         limit = (price[:, None] * RESALE_FACTOR).ravel()
         book.post_asks("state", quantity, limit)
+        bid_t, most = np.zeros(len(self.bid_row)), np.zeros(len(self.bid_row))
+        for purchase in regime.purchases:
+            rows = self.bid_policy == purchase.scheme.policy
+            at = (self.bid_place[rows], self.bid_good[rows])
+            bid_t[rows], most[rows] = purchase.quantity_t[at], purchase.limit_usd_per_kg[at]
+            worth_usd = float((bid_t[rows] * most[rows]).sum()) * KG_PER_T
+            bid_t[rows] *= within(worth_usd, purchase.scheme.budget_left_usd)
+        book.post_bids("state", bid_t, most)
 
-    def settle(self, ask_fill_t: np.ndarray) -> np.ndarray:
-        """Take resold tonnes out of stock; returns them ``[state, good]``."""
+    def settle(
+        self, ask_fill_t: np.ndarray, bid_fill_t: np.ndarray, paid_usd: np.ndarray
+    ) -> list[tuple[int, float]]:
+        """Take sold tonnes out of stock, and put bought ones into reserve.
+
+        Parameters
+        ----------
+        ask_fill_t, bid_fill_t, paid_usd
+            ``[ask]``, ``[bid]`` and ``[bid]``.
+
+        Returns
+        -------
+        list
+            what each policy that buys has spent: its position and USD.
+        """
         sold_t = ask_fill_t.reshape(*self.stockpile_t.shape, RESALE_STEPS).sum(axis=2)
-        self.stockpile_t = np.maximum(self.stockpile_t - sold_t, 0.0)
-        return sold_t
+        self.stockpile_t = np.maximum(self.stockpile_t - sold_t, self.reserve_t)
+        bought_t = np.zeros_like(self.stockpile_t)
+        np.add.at(bought_t, (self.bid_row, self.bid_good), bid_fill_t)
+        self.stockpile_t = self.stockpile_t + bought_t
+        self.reserve_t = self.reserve_t + bought_t
+        policies = np.unique(self.bid_policy).tolist()
+        return [(p, float(paid_usd[self.bid_policy == p].sum())) for p in policies]
 
     def plan(self, period: int, bulletin: Bulletin, regime: Regime, bought_t: np.ndarray) -> None:
         """Each June and December set the next batch of the mining quota by the half-year before it.
@@ -127,7 +174,7 @@ class States:
             growth = quota_growth_share(
                 self._price_sum / BATCH_MONTHS,
                 s.quota_price_band_usd_per_kg,
-                float(np.clip(change, -0.1, 0.1)),
+                float(np.clip(change, *USE_GROWTH_RANGE)),
                 s.quota_demand_share,
                 s.quota_price_response,
                 float(max(bulletin.stock_ratio[good, place], bulletin.ore_stock_ratio[place])),

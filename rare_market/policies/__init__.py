@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from rare_market.declare import InvalidValueError, parse_values
 from rare_market.policies.base import Policy, in_order
+from rare_market.policies.collective_response import CollectiveResponse
 from rare_market.policies.embargo import Embargo
 from rare_market.policies.enforcement import Enforcement
 from rare_market.policies.export_duty import ExportDuty
+from rare_market.policies.export_licence import ExportLicence
 from rare_market.policies.export_quota import ExportQuota
 from rare_market.policies.export_threat import ExportThreat
+from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.production_quota import ProductionQuota
+from rare_market.policies.rapid_response import RapidResponse
+from rare_market.policies.regulated_minimum import RegulatedMinimum
+from rare_market.policies.state_purchase import StatePurchase
+from rare_market.policies.stockpile import Stockpile
+from rare_market.policies.subsidy import Subsidy
 from rare_market.policies.tariff import Tariff
 from rare_market.policies.undercutting import Undercutting
 from rare_market.policies.vat_refund import VatRefund
@@ -30,20 +38,36 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         VatRefund,
         Embargo,
         ProductionQuota,
+        Subsidy,
+        MinimumImportPrice,
+        RegulatedMinimum,
+        StatePurchase,
+        Stockpile,
+        RapidResponse,
+        CollectiveResponse,
+        ExportLicence,
     )
 }
 
 __all__ = [
     "INSTRUMENTS",
+    "CollectiveResponse",
     "Embargo",
     "Enforcement",
     "ExportDuty",
+    "ExportLicence",
     "ExportQuota",
     "ExportThreat",
+    "MinimumImportPrice",
     "OfftakeGuarantee",
     "Policy",
     "PriceFloor",
     "ProductionQuota",
+    "RapidResponse",
+    "RegulatedMinimum",
+    "StatePurchase",
+    "Stockpile",
+    "Subsidy",
     "Tariff",
     "Undercutting",
     "VatRefund",

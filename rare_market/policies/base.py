@@ -5,17 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from rare_market.contracts import Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
-from rare_market.goods import STAGES, Catalogue
+from rare_market.goods import BUYER_CLASSES, STAGES, Catalogue
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
 ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
+NO_LIMIT_MUSD = 1e6
+ANYWHERE = "any"
+CONTRACTS = ("price_floors", "offtakes", "purchases")  # columns that hold what a state pays for
+
+
+class Desk(NamedTuple):
+    """Markets on which states may bid for a policy.
+
+    Attributes
+    ----------
+    places, goods
+        bool masks ``[place]`` and ``[good]``.
+    buyer_class
+        which origins they may buy.
+    """
+
+    places: np.ndarray
+    goods: np.ndarray
+    buyer_class: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +58,72 @@ class Policy(ABC):
 
     start_year: float = parameter(2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice")
     duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
+    announced_years: float = parameter(
+        0.0, "years", 0.0, 20.0, "time before its start at which it is announced", "choice"
+    )
+    belief_share: float = parameter(
+        1.0, "share", 0.0, 1.0, "probability that investors give to its being kept", "choice"
+    )
+    withdrawn_after_years: float = parameter(
+        100.0,
+        "years",
+        0.0,
+        100.0,
+        "time in force after which it is withdrawn unexpectedly",
+        "choice",
+    )
+    budget_musd: float = parameter(
+        NO_LIMIT_MUSD, "million USD", 0.0, NO_LIMIT_MUSD, "most the state pays in all", "choice"
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self, self.name)
 
     def in_force(self, year: float) -> bool:
         """Whether the instrument applies at a moment."""
-        return self.start_year - MOMENT <= year < self.start_year + self.duration_years - MOMENT
+        lasts = min(self.duration_years, self.withdrawn_after_years)
+        return self.start_year - MOMENT <= year < self.start_year + lasts - MOMENT
+
+    def is_announced(self, year: float) -> bool:
+        """Whether it is announced and not yet in force at a moment."""
+        return self.start_year - self.announced_years - MOMENT <= year < self.start_year - MOMENT
+
+    def apply(self, regime: Regime, bulletin: Bulletin, policy: int, spent_usd: float) -> Regime:
+        """Return the rules of a month with this instrument in the state it is in.
+
+        In force it amends them, until its budget is spent. Announced, its contracts are there for
+        investors to count on. Else the rules are those given.
+
+        Parameters
+        ----------
+        regime, bulletin
+            rules so far, and what is published.
+        policy
+            its position in the run.
+        spent_usd
+            what the state has paid out on it so far.
+        """
+        year, budget_left_usd = bulletin.year, self.budget_musd * 1e6 - spent_usd
+        announced = self.is_announced(year)
+        if not announced and not (self.in_force(year) and budget_left_usd > 0.0):
+            return regime
+        scheme = Scheme(
+            policy, max(self.start_year - year, 0.0), self.belief_share, budget_left_usd
+        )
+        amended = self.amend(regime, bulletin)
+        new = {
+            column: tuple(
+                terms._replace(scheme=scheme)
+                for terms in getattr(amended, column)[len(getattr(regime, column)) :]
+            )
+            for column in CONTRACTS
+        }
+        if announced:
+            promises = (*new["price_floors"], *new["offtakes"])
+            return regime._replace(announced=regime.announced + promises) if promises else regime
+        return amended._replace(
+            **{column: getattr(regime, column) + terms for column, terms in new.items() if terms}
+        )
 
     def check(self, catalogue: Catalogue) -> None:
         """Refuse a good or place the catalogue does not know.
@@ -55,9 +134,12 @@ class Policy(ABC):
             naming the field and what there is.
         """
         readers = {
-            "goods": choose_goods,
-            **dict.fromkeys(("producers", "origins", "destinations"), choose_places),
-            **dict.fromkeys(("payer", "buyer", "state"), one_place),
+            **dict.fromkeys(("goods", "answered"), choose_goods),
+            **dict.fromkeys(
+                ("producers", "origins", "destinations", "members", "partners"), choose_places
+            ),
+            **dict.fromkeys(("payer", "buyer", "state", "target"), one_place),
+            "buys": choose_class,
         }
         for field, read in readers.items():
             if hasattr(self, field):
@@ -66,6 +148,10 @@ class Policy(ABC):
     def years_left(self, year: float) -> float:
         """Time from a moment until the instrument ends."""
         return self.start_year + self.duration_years - year
+
+    def desk(self, catalogue: Catalogue) -> Desk | None:
+        """Markets on which states may bid for this policy; most policies buy nothing."""
+        return None
 
     @abstractmethod
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
@@ -115,7 +201,9 @@ def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
 
 
 def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
-    """Mask ``[place]`` of places named in a text, joined by ``+``; ``allied`` is the allied ones.
+    """Mask ``[place]`` of places named in a text, joined by ``+``.
+
+    ``allied`` stands for the allied places, ``any`` for all.
 
     Raises
     ------
@@ -126,14 +214,31 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     for word in text.split("+"):
         if word == ALLIED:
             mask |= catalogue.allied
+        elif word == ANYWHERE:
+            mask[:] = True
         elif word in catalogue.places:
             mask[catalogue.places.index(word)] = True
         else:
             raise InvalidValueError(
-                f"{owner} = {word!r} is not a place: there are {ALLIED}, "
+                f"{owner} = {word!r} is not a place: there are {ALLIED}, {ANYWHERE}, "
                 f"{', '.join(catalogue.places)}."
             )
     return mask
+
+
+def choose_class(catalogue: Catalogue, text: str, owner: str) -> int:
+    """Code of a buyer class: which origins a state may buy.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is none.
+    """
+    if text not in BUYER_CLASSES:
+        raise InvalidValueError(
+            f"{owner} = {text!r} is not a class of buyers: there are {', '.join(BUYER_CLASSES)}."
+        )
+    return BUYER_CLASSES.index(text)
 
 
 def refuse_ore(catalogue: Catalogue, text: str, owner: str) -> None:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.goods import BOUND, BUYER_CLASSES, MONTHS_PER_YEAR, STAGES, Catalogue, codes
+from rare_market.goods import (
+    BOUND,
+    BUYER_CLASSES,
+    DOMESTIC,
+    MONTHS_PER_YEAR,
+    STAGES,
+    Catalogue,
+    codes,
+)
 from rare_market.inputs import InputError, Tables
 from rare_market.regime import Regime, open_regime
 
@@ -66,7 +74,8 @@ def law_of(tables: Tables, catalogue: Catalogue, year: float) -> Regime:
             origin = str(taxes["origin"][i])
             origins = slice(None) if origin == "any" else c.place(origin)
             regime.import_duty_share[goods, origins, place] = rate
-    regime.excluded_origin[BOUND, c.china] = True
+    regime.excluded_origin[BOUND, :, c.china, :] = True
+    regime.excluded_origin[DOMESTIC] = ~np.eye(len(c.places), dtype=bool)
     return regime
 
 

@@ -1,8 +1,11 @@
-r"""Offtake guarantee: a state takes delivery of a volume at a price with a floor.
+r"""Offtake guarantee: a state or its firms take delivery of a volume at a price with a floor.
 
-It pays :math:`\max(P, F) - \rho (P - R)^+` per kg, at most the volume a month, shared pro rata over
-covered producers; deliveries leave the market before it opens. What the state takes it offers again
-at home, so the guarantee moves goods to its own buyers and its cost is the difference in price.
+It pays :math:`\max(\iota P, F) - \rho (P - R)^+` per kg, rebates ending at a yearly cap, at most
+the volume a month, shared pro rata over covered producers; deliveries leave the market before it
+opens. What the state takes it offers again at home, so the guarantee moves goods to its own buyers
+and its cost is the difference in price. Where firms are the buyer, the plants of the place that use
+the good take it as feed. A buyer may breach: it refuses delivery while the contract price exceeds
+the market price by more than a share :math:`b`, and pays a penalty.
 
 Instances: the supply agreements of Lynas with Sojitz and JOGMEC (2011; 2026: 5,000 t NdPr a year
 firm with a 110 USD/kg floor, 30 % of the price above 150 rebated).
@@ -16,7 +19,14 @@ from typing import ClassVar
 from rare_market.contracts import Offtake
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR, Catalogue
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
+from rare_market.policies.base import (
+    NO_LIMIT_MUSD,
+    Policy,
+    choose_goods,
+    choose_places,
+    one_place,
+    refuse_ore,
+)
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -51,6 +61,37 @@ class OfftakeGuarantee(Policy):
         0.3, "share", 0.0, 1.0, "part of the excess rebated", "lynas_jare_2026"
     )
 
+    index_share: float = parameter(
+        1.0, "share", 0.0, 3.0, "the price index as a share of the market price", "choice"
+    )
+    rebate_cap_musd_per_year: float = parameter(
+        NO_LIMIT_MUSD,
+        "million USD/year",
+        0.0,
+        NO_LIMIT_MUSD,
+        "most that is rebated in a calendar year",
+        "choice",
+    )
+    buyer_is_firm: bool = parameter(
+        False,
+        "",
+        None,
+        None,
+        "whether plants at the buyer's place take it, not the state",
+        "choice",
+    )
+    breach_above_share: float = parameter(
+        100.0,
+        "share",
+        0.0,
+        100.0,
+        "excess over the market price at which the buyer refuses",
+        "choice",
+    )
+    penalty_share: float = parameter(
+        0.0, "share", 0.0, 1.0, "part of that excess that a buyer in breach pays", "choice"
+    )
+
     def check(self, catalogue: Catalogue) -> None:
         """Refuse ore: the guarantee is offered to processors."""
         super().check(catalogue)
@@ -68,5 +109,10 @@ class OfftakeGuarantee(Policy):
             rebate_above_usd_per_kg=self.rebate_above_usd_per_kg,
             rebate_share=self.rebate_share,
             years_left=self.years_left(bulletin.year),
+            index_share=self.index_share,
+            rebate_cap_usd=self.rebate_cap_musd_per_year * 1e6,
+            buyer_is_firm=self.buyer_is_firm,
+            breach_above_share=self.breach_above_share,
+            penalty_share=self.penalty_share,
         )
         return regime._replace(offtakes=(*regime.offtakes, terms))

@@ -1,0 +1,96 @@
+r"""Export licence: exports of some goods need a permit, which comes late or not at all.
+
+Part :math:`\gamma` of the usual trade goes under general licences and part :math:`\delta` round the
+rule through third places. For the rest firms apply; a decision takes :math:`D` months, is positive
+with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and who is
+refused applies again. :math:`k` months after the start a lane may carry, as a part of its usual
+flow,
+
+.. math:: \gamma + \delta + (1 - \gamma - \delta)\,\bigl[\mu\,A_n(\alpha_m) + (1-\mu)\,A_n(\alpha)
+          \bigr], \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
+
+where :math:`\mu` is the military part of the destination's use. Use one instrument for each group
+of goods or destinations that is treated alike, and start one where another ends for an easing.
+
+Instance: MOFCOM and customs announcement No. 18 of 4 April 2025 (Sm, Gd, Tb, Dy, Lu, Sc, Y and
+their magnets; 45 working days or more; 19 of 141 European applications approved by early October),
+widened to foreign goods with 0.1 % of Chinese content by No. 61 of 9 October 2025, suspended from 7
+November 2025 to 10 November 2026.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places, one_place
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportLicence(Policy):
+    """Permits for exports, as a queue."""
+
+    name: ClassVar[str] = "export_licence"
+    summary: ClassVar[str] = "exports need permits that come late or not at all"
+
+    state: str = parameter("CHN", "", None, None, "the place that licenses exports", "choice")
+    goods: str = parameter(
+        "sm_oxide+gd_oxide+tb_oxide+dy_oxide+y_oxide+sm_metal+tb_metal+dy_metal"
+        "+smco_magnet+ndfeb_ht_magnet",
+        "",
+        None,
+        None,
+        "goods or stages that need a licence",
+        "mofcom_18_2025",
+    )
+    destinations: str = parameter("any", "", None, None, "places licensed to", "mofcom_18_2025")
+    delay_months: float = parameter(
+        2.0, "months", 0.1, 60.0, "time a decision takes", "mofcom_18_2025"
+    )
+    approval_share: float = parameter(
+        0.13, "share", 0.0, 1.0, "probability of approval for civil use", "mofcom_18_2025"
+    )
+    military_share: float = parameter(
+        0.05, "share", 0.0, 1.0, "military part of the destination's use", "assumed"
+    )
+    military_approval_share: float = parameter(
+        0.0, "share", 0.0, 1.0, "probability of approval for military use", "mofcom_18_2025"
+    )
+    general_share: float = parameter(
+        0.0, "share", 0.0, 1.0, "part of usual trade under general licences", "choice"
+    )
+    diversion_share: float = parameter(
+        0.1, "share", 0.0, 1.0, "part of usual trade that gets round the rule", "assumed"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Limit the lanes to what is licensed or diverted by now."""
+        c = bulletin.catalogue
+        origin = one_place(c, self.state, f"{self.name}: state")
+        goods = choose_goods(c, self.goods, f"{self.name}: goods")
+        abroad = choose_places(c, self.destinations, f"{self.name}: destinations")
+        abroad[origin] = False
+        usual_t = bulletin.usual_flow_t(self.start_year)
+        limit = regime.flow_limit_t.copy()
+        where = np.ix_(goods, [origin], abroad)
+        limit[where] = np.minimum(limit[where], self.open_share(bulletin.year) * usual_t[where])
+        return regime._replace(flow_limit_t=limit)
+
+    def open_share(self, year: float) -> float:
+        """Part of the usual trade that may move at a moment."""
+        months = max(year - self.start_year, 0.0) * MONTHS_PER_YEAR
+        rounds = floor(months / self.delay_months + MOMENT)
+        civil, military = (
+            1.0 - (1.0 - share) ** rounds
+            for share in (self.approval_share, self.military_approval_share)
+        )
+        free = min(self.general_share + self.diversion_share, 1.0)
+        licensed = self.military_share * military + (1.0 - self.military_share) * civil
+        return free + (1.0 - free) * licensed

@@ -1,0 +1,71 @@
+r"""Rapid-response group: members watch each other's deliveries and send emergency shipments.
+
+A member whose deliveries of a good fell short of the usual by more than the trigger gets up to
+:math:`\sigma` of what is missing out of the other members' reserves, each in proportion to what it
+holds:
+
+.. math:: q_{h \to m} = \min\Bigl\{\sigma\,s_m \bar a_m \frac{S_h}{\sum_{j \ne m} S_j},\;
+          \kappa S_h\Bigr\}
+
+and no member gives more than :math:`\kappa` of its reserve in a month. The receiving treasury pays
+the giving one the last price, and the freight.
+
+Instance: the Rapid Response Group led by the United States Secretary of Energy and the Japanese
+minister of economy, trade and industry, in the framework of 28 October 2025.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.records import Bulletin
+from rare_market.regime import Regime, Release
+
+
+@dataclass(frozen=True, kw_only=True)
+class RapidResponse(Policy):
+    """Emergency deliveries between members' reserves."""
+
+    name: ClassVar[str] = "rapid_response"
+    summary: ClassVar[str] = "emergency deliveries between members out of their reserves"
+
+    members: str = parameter("allied", "", None, None, "states of the group", "choice")
+    goods: str = parameter("oxide+metal", "", None, None, "goods or stages watched", "choice")
+    trigger_share: float = parameter(
+        0.2, "share", 0.0, 1.0, "shortfall of last month's deliveries that sets it off", "choice"
+    )
+    met_share: float = parameter(
+        0.5, "share", 0.0, 1.0, "part of what is missing that is sent", "choice"
+    )
+    most_given_share: float = parameter(
+        0.25, "share", 0.0, 1.0, "part of a reserve given in a month", "choice"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Add the shipments to the releases of reserves."""
+        c = bulletin.catalogue
+        members = choose_places(c, self.members, f"{self.name}: members")
+        goods = choose_goods(c, self.goods, f"{self.name}: goods")
+        watched = members[:, None] & goods[None, :]
+        short = bulletin.shortfall_share().T
+        missing_t = np.where(watched & (short > self.trigger_share), short, 0.0)
+        missing_t = self.met_share * missing_t * bulletin.usual_arrivals_t().T
+        reserve_t = bulletin.reserve_t * watched
+        releases = []
+        for receiver in np.nonzero(missing_t.any(axis=1))[0]:
+            others_t = reserve_t.copy()
+            others_t[receiver] = 0.0
+            total_t = np.maximum(others_t.sum(axis=0), 1e-12)
+            for holder in np.nonzero(others_t.any(axis=1))[0]:
+                amount = np.minimum(
+                    missing_t[receiver] * others_t[holder] / total_t,
+                    self.most_given_share * reserve_t[holder],
+                )
+                if amount.any():
+                    releases.append(Release(int(holder), int(receiver), amount))
+        return regime._replace(releases=(*regime.releases, *releases))

@@ -1,0 +1,72 @@
+"""Terms of every instrument under which it has nothing to do, and under which it acts at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rare_market.policies import Policy, read_policy
+
+RESERVES: dict[str, Any] = {
+    "members": "allied",
+    "goods": "ndpr_oxide+ndpr_metal+dy_metal",
+    "cover_days": 200.0,
+    "buy_below_share": 10.0,
+    "build_months": 3.0,
+}
+# Japan is cut off in December 2024
+EMBARGO = "embargo:start_year=2024.91,duration_years=0.6,leak_share=0.0"
+
+
+def assignments(terms: dict[str, Any]) -> str:
+    """Write terms as on the command line."""
+    return ",".join(f"{field}={value}" for field, value in terms.items())
+
+
+SLACK: dict[str, dict[str, Any]] = {
+    "undercutting": {"entry_trigger_share": 5.0},
+    "offtake_guarantee": {"volume_t_per_year": 0.0},
+    "price_floor": {"strike_usd_per_kg": 0.001, "upside_share": 0.0},
+    "tariff": {"rate_share": 0.0},
+    "export_quota": {"quota_t_per_year": 1e7},
+    "export_duty": {"rate_share": 0.0},
+    "vat_refund": {"refund_share": 0.0},
+    "embargo": {"destinations": "CHN"},
+    "production_quota": {"quota_t_per_year": 1e7},
+    "subsidy": {"rate_usd_per_kg": 0.0},
+    "minimum_import_price": {"minimum_usd_per_kg": 0.001},
+    "regulated_minimum": {"minimum_usd_per_kg": 0.001},
+    "state_purchase": {"volume_t_per_year": 0.0},
+    "stockpile": {"cover_days": 0.0},
+    "rapid_response": {"met_share": 0.0},
+    "collective_response": {"rate_share": 0.0},
+    "export_licence": {"destinations": "CHN"},
+}
+BINDING: dict[str, dict[str, Any]] = {
+    "undercutting": {"depth_share": 0.7},
+    "offtake_guarantee": {"volume_t_per_year": 3000.0},
+    "price_floor": {"covers_stockpiled": True},
+    "tariff": {"rate_share": 0.5},
+    "export_quota": {"quota_t_per_year": 20000.0},
+    "export_duty": {"rate_share": 0.25, "rate_usd_per_kg": 2.0},
+    "vat_refund": {},
+    "embargo": {"destinations": "JPN+USA"},
+    "production_quota": {"quota_t_per_year": 200000.0},
+    "subsidy": {"producers": "allied"},
+    "minimum_import_price": {},
+    "regulated_minimum": {},
+    "state_purchase": {},
+    "stockpile": RESERVES,
+    "rapid_response": {"goods": "ndpr_oxide+ndpr_metal+dy_metal"},
+    "collective_response": {},
+    "export_licence": {"general_share": 0.1, "military_share": 0.2},
+}
+# what must be in force beside it for an instrument to have anything to do
+BESIDE: dict[str, list[str]] = {
+    "rapid_response": ["stockpile:start_year=2024.1," + assignments(RESERVES), EMBARGO],
+    "collective_response": [EMBARGO],
+}
+
+
+def beside(name: str) -> list[Policy]:
+    """Return the policies an instrument needs beside it."""
+    return [read_policy(text) for text in BESIDE.get(name, [])]

@@ -1,0 +1,40 @@
+"""Licences that come late or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from rare_market.policies import ExportLicence
+from tests.conftest import run
+
+
+def test_nothing_but_general_licences_and_diversion_moves_before_the_first_decision():
+    """Then part is approved, and those refused apply again."""
+    rule = ExportLicence(
+        start_year=2025.0, delay_months=3.0, approval_share=0.5, military_share=0.2,
+        military_approval_share=0.1, general_share=0.2, diversion_share=0.05,
+    )  # fmt: skip
+    shares = [rule.open_share(2025.0 + month / 12) for month in (0, 2, 3, 6)]
+    once, twice = 0.2 * 0.1 + 0.8 * 0.5, 0.2 * 0.19 + 0.8 * 0.75
+    assert shares == pytest.approx([0.25, 0.25, 0.25 + 0.75 * once, 0.25 + 0.75 * twice])
+
+
+def test_the_military_never_gets_one_where_none_is_given():
+    """The rest is free in the end."""
+    rule = ExportLicence(
+        start_year=2025.0, military_share=0.1, approval_share=0.9, diversion_share=0.0
+    )
+    assert rule.open_share(2035.0) == pytest.approx(0.9)
+
+
+def test_a_licensed_lane_carries_no_more_than_its_permits():
+    """Chinese dysprosium to the world in the first two months: the tenth that is diverted."""
+    records = run([ExportLicence(start_year=2025.0, diversion_share=0.1)], years=2)
+    c = records.catalogue
+    good = c.good("dy_metal")
+    abroad = [p for p in range(len(c.places)) if p != c.china]
+    flow_t = records.moved_t[:, good, c.china][:, abroad]
+    usual_t = flow_t[:12].mean(axis=0)
+    assert usual_t.sum() > 0.0
+    assert (flow_t[12:14] <= 0.1 * usual_t + 1e-9).all()
+    assert flow_t[20].sum() > flow_t[12].sum()
