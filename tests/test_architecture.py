@@ -14,6 +14,7 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 TESTED_ELSEWHERE = {
     "__init__.py": "version only",
     "agents/__init__.py": "a docstring only",
+    "policies/project_finance.py": "what four instruments share: test_finance.py and their own",
     "policies/__init__.py": "the list of instruments: policies/test_laws.py",
     "policies/base.py": "what holds of every instrument: policies/test_laws.py",
     "policies/current_law.py": "no instrument; its rules are those of test_equilibrium_2024.py",

@@ -6,19 +6,27 @@ from rare_market.declare import InvalidValueError, parse_values
 from rare_market.policies.base import Policy, in_order
 from rare_market.policies.collective_response import CollectiveResponse
 from rare_market.policies.embargo import Embargo
+from rare_market.policies.environmental_standard import EnvironmentalStandard
+from rare_market.policies.equity import Equity
 from rare_market.policies.export_duty import ExportDuty
 from rare_market.policies.export_licence import ExportLicence
 from rare_market.policies.export_quota import ExportQuota
+from rare_market.policies.grant import Grant
+from rare_market.policies.guarantee import Guarantee
+from rare_market.policies.loan import Loan
 from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
+from rare_market.policies.permit_fast_track import PermitFastTrack
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.production_quota import ProductionQuota
 from rare_market.policies.rapid_response import RapidResponse
+from rare_market.policies.recycling_support import RecyclingSupport
 from rare_market.policies.regulated_minimum import RegulatedMinimum
 from rare_market.policies.state_purchase import StatePurchase
 from rare_market.policies.stockpile import Stockpile
 from rare_market.policies.subsidy import Subsidy
 from rare_market.policies.tariff import Tariff
+from rare_market.policies.technology_sharing import TechnologySharing
 from rare_market.policies.undercutting import Undercutting
 from rare_market.policies.vat_refund import VatRefund
 
@@ -42,6 +50,14 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         RapidResponse,
         CollectiveResponse,
         ExportLicence,
+        Grant,
+        Loan,
+        Guarantee,
+        Equity,
+        PermitFastTrack,
+        EnvironmentalStandard,
+        RecyclingSupport,
+        TechnologySharing,
     )
 }
 
@@ -49,20 +65,28 @@ __all__ = [
     "INSTRUMENTS",
     "CollectiveResponse",
     "Embargo",
+    "EnvironmentalStandard",
+    "Equity",
     "ExportDuty",
     "ExportLicence",
     "ExportQuota",
+    "Grant",
+    "Guarantee",
+    "Loan",
     "MinimumImportPrice",
     "OfftakeGuarantee",
+    "PermitFastTrack",
     "Policy",
     "PriceFloor",
     "ProductionQuota",
     "RapidResponse",
+    "RecyclingSupport",
     "RegulatedMinimum",
     "StatePurchase",
     "Stockpile",
     "Subsidy",
     "Tariff",
+    "TechnologySharing",
     "Undercutting",
     "VatRefund",
     "in_order",

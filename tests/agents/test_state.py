@@ -94,7 +94,7 @@ def test_a_state_offers_what_it_holds_half_of_it_below_the_last_price():
     """30 t of oxide at home at 45 and 50 USD/kg."""
     cohort, sheet = states(), Sheet()
     cohort.stockpile_t[USA, OXIDE] = 30.0
-    cohort.post(sheet, bulletin())
+    cohort.post(sheet, bulletin(), regime())
     quantity, limit = (column.reshape(2, 5, RESALE_STEPS) for column in sheet.asks["state"])
     assert quantity[USA, OXIDE].tolist() == [15.0, 15.0]
     assert limit[USA, OXIDE].tolist() == [45.0, 50.0]
@@ -107,7 +107,10 @@ def test_resold_tonnes_leave_the_stock_of_their_state():
     cohort.stockpile_t[USA, OXIDE] = 30.0
     fill = np.zeros((2, 5, RESALE_STEPS))
     fill[USA, OXIDE] = [15.0, 5.0]
-    sold_t = cohort.settle(fill.ravel())
+    held = cohort.stockpile_t.copy()
+    none = np.zeros(0)
+    cohort.settle(fill.ravel(), none, none)
+    sold_t = held - cohort.stockpile_t
     assert sold_t[USA, OXIDE] == sold_t.sum() == 20.0
     assert cohort.stockpile_t[USA, OXIDE] == 10.0
 
@@ -117,8 +120,8 @@ def test_a_row_of_the_states_is_that_state_alone():
     both, alone, sheet, other = states(), states(), Sheet(), Sheet()
     both.stockpile_t[:] = [[1.0, 2.0, 3.0, 4.0, 5.0], [9.0, 0.0, 7.0, 0.0, 2.0]]
     alone.stockpile_t[USA] = both.stockpile_t[USA]
-    both.post(sheet, bulletin())
-    alone.post(other, bulletin())
+    both.post(sheet, bulletin(), regime())
+    alone.post(other, bulletin(), regime())
     for one, another in zip(sheet.asks["state"], other.asks["state"], strict=True):
         np.testing.assert_array_equal(one.reshape(2, -1)[USA], another.reshape(2, -1)[USA])
 

@@ -29,7 +29,7 @@ def test_the_trigger_is_a_fall_below_the_mean_of_the_year_before(market, flow_t,
 
 
 def test_every_member_answers_while_the_shock_is_recent():
-    """Japan is cut off in July 2025 for three months; both members charge until half a year after."""
+    """Japan is cut off in July 2025 for three months; both charge until half a year later."""
     policies = [
         CollectiveResponse(start_year=2025.0, lasts_months=6, members="JPN+USA", trigger_share=0.9),
         Embargo(start_year=2025.5, duration_years=0.25, leak_share=0.0),
