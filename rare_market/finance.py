@@ -29,6 +29,8 @@ class Finance(NamedTuple):
         bool masks ``[place]`` and ``[facility stage]`` of projects.
     facilities
         names of the projects; all where empty.
+    under_way
+        whether projects under construction may sign too.
     kind
         ``grant``, ``loan``, ``guarantee`` or ``equity``.
     share
@@ -44,6 +46,7 @@ class Finance(NamedTuple):
     places: np.ndarray
     stages: np.ndarray
     facilities: tuple[str, ...]
+    under_way: bool
     kind: str
     share: float
     rate_per_year: float

@@ -438,7 +438,8 @@ def finance_projects(
         policy, left_usd = offer.scheme.policy, offer.scheme.budget_left_usd
         signed = commitments.setdefault(policy, Commitment(offer, len(place)))
         signed.left_usd = left_usd
-        signed.signed |= started & offer.covers(name, place, stage)
+        may_sign = started | (status == Status.BUILDING) if offer.under_way else started
+        signed.signed |= may_sign & offer.covers(name, place, stage)
     operating, closed = status == Status.OPERATING, status == Status.CLOSED
     for policy, commitment in commitments.items():
         paid = commitment.pay(outlay_usd, earned_usd, operating, closed)

@@ -21,6 +21,7 @@ def terms(kind: str, **changed: Any) -> Finance:
         "places": np.array([True]),
         "stages": np.array([True]),
         "facilities": (),
+        "under_way": False,
         "kind": kind,
         "share": 0.5,
         "rate_per_year": 0.06,

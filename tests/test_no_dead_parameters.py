@@ -62,6 +62,7 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     "start_year": (2024.5, 2025.0),
+    "usual_before_year": (2024.25, 2024.75),
     "permit_fast_track.start_year": (2025.0, 2026.9),
     "collective_response.start_year": (2025.0, 2025.5),
     "minimum_usd_per_kg": (60.0, 110.0),

@@ -16,6 +16,7 @@ from rare_market.policies.guarantee import Guarantee
 from rare_market.policies.loan import Loan
 from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
+from rare_market.policies.packages import is_package, read_package, shipped
 from rare_market.policies.permit_fast_track import PermitFastTrack
 from rare_market.policies.price_floor import PriceFloor
 from rare_market.policies.production_quota import ProductionQuota
@@ -90,8 +91,29 @@ __all__ = [
     "Undercutting",
     "VatRefund",
     "in_order",
+    "read_package",
+    "read_policies",
     "read_policy",
+    "shipped",
 ]
+
+
+def read_policies(text: str) -> tuple[Policy, ...]:
+    """Policies of a text: a package by name or file, or one instrument with its terms.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for an unknown name or field, a file that cannot be read, or a value out of range.
+
+    Examples
+    --------
+    >>> [policy.name for policy in read_policies("mp_dod_2025")]
+    ['price_floor', 'equity', 'loan']
+    """
+    if is_package(text):
+        return read_package(text, INSTRUMENTS).policies
+    return (read_policy(text),)
 
 
 def read_policy(text: str) -> Policy:
@@ -109,7 +131,10 @@ def read_policy(text: str) -> Policy:
     """
     name, _, assignments = text.partition(":")
     if name not in INSTRUMENTS:
-        raise InvalidValueError(f"policy {name!r} is unknown: there are {', '.join(INSTRUMENTS)}.")
+        raise InvalidValueError(
+            f"policy {name!r} is unknown: there are {', '.join(INSTRUMENTS)}; "
+            f"packages {', '.join(shipped())}; and files that end in .toml."
+        )
     texts = {}
     for assignment in filter(None, assignments.split(",")):
         field, sign, value = assignment.partition("=")

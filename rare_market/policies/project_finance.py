@@ -28,6 +28,9 @@ class ProjectFinance(Policy):
         "mine+separation+metal+magnet+recycling", "", None, None, "stages of projects", "choice"
     )
     facilities: str = parameter("any", "", None, None, "names of projects", "choice")
+    under_way: bool = parameter(
+        False, "", None, None, "whether projects under construction may sign too", "choice"
+    )
 
     capital_share: ClassVar[float]  # declared by each kind, with its own default
     rate_per_year: ClassVar[float] = 0.0
@@ -41,6 +44,7 @@ class ProjectFinance(Policy):
             places=choose_places(c, self.producers, f"{self.name}: producers"),
             stages=choose_facility_stages(c, self.stages, f"{self.name}: stages"),
             facilities=choose_facilities(c, self.facilities, f"{self.name}: facilities"),
+            under_way=self.under_way,
             kind=self.name,
             share=self.capital_share,
             rate_per_year=self.rate_per_year,
