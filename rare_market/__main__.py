@@ -38,7 +38,8 @@ def cli() -> None:
     "policies",
     multiple=True,
     metavar="NAME[:field=value,…]",
-    help="An instrument to try; repeat for a package. Without it four standard answers run.",
+    help="An instrument, a package by name, or a TOML file of one; repeat to combine them. "
+    "Without it four standard answers run.",
 )
 @click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
@@ -132,10 +133,10 @@ def book(
 
 
 @cli.command(name="list")
-@click.argument("what", type=click.Choice(["policies", "goods", "places", "scenarios"]))
+@click.argument("what", type=click.Choice(["policies", "packages", "goods", "places", "scenarios"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 def list_(what: str, as_json: bool) -> None:
-    """List the policies, goods, places or scenario fields there are."""
+    """List the policies, packages, goods, places or scenario fields there are."""
     from rare_market import listing
 
     rows = listing.rows(what)

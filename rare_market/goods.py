@@ -34,6 +34,8 @@ class Catalogue(NamedTuple):
         ``[place]`` bool.
     composition_reo_t_per_t
         ``[good, element]`` tonnes of the element as oxide in one tonne of the good.
+    facilities
+        names of mines and plants.
     """
 
     goods: tuple[str, ...]
@@ -42,6 +44,7 @@ class Catalogue(NamedTuple):
     stage: np.ndarray
     allied: np.ndarray
     composition_reo_t_per_t: np.ndarray
+    facilities: tuple[str, ...] = ()
 
     def good(self, name: str) -> int:
         """Code of a good; ``KeyError`` with the known names if there is none."""
@@ -111,6 +114,7 @@ def read_catalogue(tables: Tables) -> Catalogue:
         stage=codes(STAGES, tables.goods["stage"]),
         allied=tables.places["allied"] == "yes",
         composition_reo_t_per_t=composition,
+        facilities=tuple(tables.facilities["facility"].tolist()),
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from rare_market.dataset import read_data
 from rare_market.declare import declarations
 from rare_market.goods import STAGES
-from rare_market.policies import INSTRUMENTS
+from rare_market.policies import INSTRUMENTS, read_package, shipped
 from rare_market.scenario import Scenario
 
 
 def rows(what: str) -> list[dict[str, Any]]:
-    """Rows of ``policies``, ``goods``, ``places`` or ``scenarios``."""
+    """Rows of ``policies``, ``packages``, ``goods``, ``places`` or ``scenarios``."""
     if what == "policies":
         return [
             {
@@ -21,6 +22,25 @@ def rows(what: str) -> list[dict[str, Any]]:
                 "parameters": [field._asdict() for field in declarations(instrument)],
             }
             for name, instrument in INSTRUMENTS.items()
+        ]
+    if what == "packages":
+        packages = [read_package(name, INSTRUMENTS) for name in shipped()]
+        return [
+            {
+                "name": package.name,
+                "title": package.title,
+                "note": package.note,
+                "instruments": [
+                    {
+                        "name": entry.policy.name,
+                        **dataclasses.asdict(entry.policy),
+                        "source": entry.source,
+                        "note": entry.note,
+                    }
+                    for entry in package.entries
+                ],
+            }
+            for package in packages
         ]
     if what == "scenarios":
         fields = [field._asdict() for field in declarations(Scenario)]
@@ -59,6 +79,9 @@ def as_text(what: str, rows: list[dict[str, Any]]) -> str:
             unit = f" {field['unit']}" if field["unit"] else ""
             default = "''" if field["default"] == "" else field["default"]
             lines.append(f"    {field['name']} = {default}{unit}{bounds}: {field['meaning']}")
+        for entry in row.get("instruments", []):
+            span = f"{entry['start_year']:g} for {entry['duration_years']:g} years"
+            lines.append(f"    {entry['name']} from {span} ({entry['source']})")
     return "\n".join(lines)
 
 

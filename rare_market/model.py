@@ -12,12 +12,13 @@ from rare_market.agents.buyer import Buyer
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import Processor
-from rare_market.agents.producer import Producer
+from rare_market.agents.producer import MINE, Producer
 from rare_market.agents.state import State
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
 from rare_market.clearing import Quotas
 from rare_market.dataset import read_data
+from rare_market.finance import Commitment
 from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
@@ -122,6 +123,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             world.facility_stage,
             provenance_of(s, self.policies, data.checksums),
         )
+        self.commitments: dict[int, Commitment] = {}
         self.period = 0
         self.bulletin = self._bulletin()
 
@@ -142,6 +144,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Publish the bulletin: last month's prices, trends, stocks and what is being built."""
         self.bulletin = self._bulletin()
         self.ledger.open_month(self.period)
+        self.cash_usd = np.concatenate([self.producers.cash_usd, self.processors.cash_usd])
 
     def amend(self) -> None:
         """Let each policy in force amend the rule book, starting from the law of the month."""
@@ -155,6 +158,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def deliver(self) -> None:
         """Deliver what is under contract before the market opens: own ore, then offtakes."""
+        settlement.bear_costs(self.producers, self.processors, self.regime)
         self.processors.expect(self.bulletin, self.regime)
         self.delivered = settlement.deliver(
             self.producers,
@@ -246,22 +250,54 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p, m, ledger = self.producers, self.processors, self.ledger
         outcome = self.bulletin._replace(**self.board.published())
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
+        planned = p.life.status
         spent = p.plan(
             self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]
         )
         ledger.pay(("producer", p.place), ("economy", p.place), "operating_cost", spent.operating)
         ledger.pay(("producer", p.place), ("economy", p.place), "capital_cost", spent.capital)
         own_ore = settlement.tied_feed_usd_per_kg(p, m.rows)
-        before = m.life.status
-        spent = m.plan(self.period, outcome, self.regime, own_ore)
-        ledger.pay(("processor", m.place), ("economy", m.place), "operating_cost", spent.operating)
-        ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", spent.capital)
-        p.build_with(np.nonzero((before == Status.PLANNED) & (m.life.status == Status.BUILDING))[0])
+        before = np.concatenate([planned, m.life.status])
+        treated = m.plan(self.period, outcome, self.regime, own_ore)
+        ledger.pay(
+            ("processor", m.place), ("economy", m.place), "operating_cost", treated.operating
+        )
+        ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", treated.capital)
+        p.build_with(
+            np.nonzero((before[p.rows :] == Status.PLANNED) & (m.life.status == Status.BUILDING))[0]
+        )
+        settlement.pay_supports(p, m, spent.operating, m.activity_t, self.regime, ledger)
+        self._finance(before, np.concatenate([spent.capital, treated.capital]))
         p.fail_with(np.nonzero(m.life.bankrupt & (m.life.idle_months == 0))[0])
         self.buyers.plan(outcome)
         self.merchants.plan()
         bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))
+
+    def _finance(self, before: np.ndarray, capital_usd: np.ndarray) -> None:
+        """Speed up and finance the projects decided this month.
+
+        Parameters
+        ----------
+        before
+            ``[facility]`` status before the month's decisions.
+        capital_usd
+            ``[facility]`` spent on capital this month.
+        """
+        p, m, rules = self.producers, self.processors, self.regime
+        status = np.concatenate([p.life.status, m.life.status])
+        started = (before == Status.PLANNED) & (status == Status.BUILDING)
+        place = np.concatenate([p.place, m.place])
+        stage = np.concatenate([np.full(p.rows, MINE), m.stage])
+        early = self.world.permit < rules.early_permit_share[stage, place]
+        cut = early * rules.lead_time_cut_share[stage, place]
+        p.life.speed_up(started[: p.rows], cut[: p.rows])
+        m.life.speed_up(started[p.rows :], cut[p.rows :])
+        earned = np.concatenate([p.cash_usd, m.cash_usd]) - self.cash_usd + capital_usd
+        outlay = np.where(before == Status.BUILDING, capital_usd, 0.0)
+        settlement.finance_projects(
+            self.commitments, p, m, started, outlay, earned, rules, self.ledger
+        )
 
     def record(self) -> None:
         """Write the month into the records."""

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rare_market.contracts import Offtake, PriceFloor, Scheme
+from rare_market.finance import Finance
+from rare_market.goods import FACILITY_STAGES
 
 
 class ExportQuota(NamedTuple):
@@ -113,6 +115,18 @@ class Regime(NamedTuple):
         the contract schemes that states offer this month.
     purchases, releases
         what states bid for on the market, and let go of their reserves.
+    finance
+        terms on which states finance projects.
+    lead_time_cut_share, early_permit_share
+        ``[facility stage, place]`` part of the lead time saved, and the chance of it.
+    mine_cost_usd_per_kg, mine_support_usd_per_kg
+        ``[good, place]`` what mines and collectors must spend on top, and what their state pays of
+        their cost.
+    conversion_factor, conversion_borne_share
+        ``[facility stage, place]`` cost of conversion relative to that of the data, and the part of
+        it that the state pays.
+    programme_usd
+        ``[place]`` what the state spends on programmes this month.
     announced
         contract schemes that are announced and not yet in force.
     ask_floor_usd_per_kg
@@ -145,6 +159,14 @@ class Regime(NamedTuple):
     offtakes: tuple[Offtake, ...]
     purchases: tuple[Purchase, ...]
     releases: tuple[Release, ...]
+    finance: tuple[Finance, ...]
+    lead_time_cut_share: np.ndarray
+    early_permit_share: np.ndarray
+    mine_cost_usd_per_kg: np.ndarray
+    mine_support_usd_per_kg: np.ndarray
+    conversion_factor: np.ndarray
+    conversion_borne_share: np.ndarray
+    programme_usd: np.ndarray
     announced: tuple[PriceFloor | Offtake, ...]
     ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
@@ -190,6 +212,14 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         offtakes=(),
         purchases=(),
         releases=(),
+        finance=(),
+        lead_time_cut_share=np.zeros((len(FACILITY_STAGES), places)),
+        early_permit_share=np.zeros((len(FACILITY_STAGES), places)),
+        mine_cost_usd_per_kg=np.zeros((goods, places)),
+        mine_support_usd_per_kg=np.zeros((goods, places)),
+        conversion_factor=np.ones((len(FACILITY_STAGES), places)),
+        conversion_borne_share=np.zeros((len(FACILITY_STAGES), places)),
+        programme_usd=np.zeros(places),
         announced=(),
         ask_floor_usd_per_kg=np.zeros((goods, places)),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),

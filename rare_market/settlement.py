@@ -11,7 +11,7 @@ import numpy as np
 
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.processor import Processors
-from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
@@ -24,6 +24,7 @@ from rare_market.contracts import (
     rebate_usd_per_kg,
     within,
 )
+from rare_market.finance import Commitment
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES
 from rare_market.ledger import Ledger, TradeCost
 from rare_market.records import CHANNELS
@@ -366,6 +367,93 @@ def cover_state_losses(
     paid = usd(m.activity_t, cover[m.place] * own * np.maximum(m.shortfall_usd_per_kg, 0.0))
     ledger.pay(("state", m.place), ("processor", m.place), "undercutting", paid)
     m.cash_usd += paid
+
+
+def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> None:
+    """Let mines and plants face the costs that rules add, and not those that states bear."""
+    p, m = producers, processors
+    extra = regime.mine_cost_usd_per_kg - regime.mine_support_usd_per_kg
+    p.bear(extra[p.good, p.place])
+    share = regime.conversion_factor * (1.0 - regime.conversion_borne_share)
+    m.bear(share[m.stage, m.place])
+
+
+def pay_supports(
+    producers: Producers,
+    processors: Processors,
+    mining_usd: np.ndarray,
+    conversion_t: np.ndarray,
+    regime: Regime,
+    ledger: Ledger,
+) -> None:
+    """Let states pay their part of the cost of collecting and converting, and their programmes.
+
+    Parameters
+    ----------
+    mining_usd
+        ``[producer]`` operating cost of the month without the state's part.
+    conversion_t
+        ``[plant]`` activity of the month.
+    """
+    p, m = producers, processors
+    states = np.arange(ledger.places)
+    at = ("state", states), ("economy", states)
+    ledger.pay(*at, "programme", regime.programme_usd)
+    if regime.mine_support_usd_per_kg.any():
+        support = regime.mine_cost_usd_per_kg[p.good, p.place] - p.borne_usd_per_kg
+        paid = mining_usd * support / np.maximum(p.cost_usd_per_kg, 1e-9)
+        at = ("state", p.place), ("economy", p.place)
+        ledger.pay(*at, "subsidy", paid, p.good, p.output_t)
+    borne = (regime.conversion_factor * regime.conversion_borne_share)[m.stage, m.place]
+    if borne.any():
+        paid = usd(conversion_t, borne * m.own_conversion_usd_per_kg)
+        ledger.pay(("state", m.place), ("economy", m.place), "subsidy", paid)
+
+
+def finance_projects(
+    commitments: dict[int, Commitment],
+    producers: Producers,
+    processors: Processors,
+    started: np.ndarray,
+    outlay_usd: np.ndarray,
+    earned_usd: np.ndarray,
+    regime: Regime,
+    ledger: Ledger,
+) -> None:
+    """Sign the finance on offer for projects just decided, and pay what is due on all signed.
+
+    Parameters
+    ----------
+    commitments
+        what each policy has signed so far; added to.
+    started, outlay_usd, earned_usd
+        ``[facility]``, producers before processors: decided this month, spent on building, and cash
+        earned from operating.
+    """
+    place = np.concatenate([producers.place, processors.place])
+    name = np.concatenate([producers.name, processors.name])
+    stage = np.concatenate([np.full(producers.rows, MINE), processors.stage])
+    status = np.concatenate([producers.life.status, processors.life.status])
+    for offer in regime.finance:
+        policy, left_usd = offer.scheme.policy, offer.scheme.budget_left_usd
+        signed = commitments.setdefault(policy, Commitment(offer, len(place)))
+        signed.left_usd = left_usd
+        may_sign = started | (status == Status.BUILDING) if offer.under_way else started
+        signed.signed |= may_sign & offer.covers(name, place, stage)
+    operating, closed = status == Status.OPERATING, status == Status.CLOSED
+    for policy, commitment in commitments.items():
+        paid = commitment.pay(outlay_usd, earned_usd, operating, closed)
+        state = np.full(len(place), commitment.terms.payer)
+        ledger.pay(("state", state), ("economy", state), paid.reason, paid.to_bank_usd)
+        ledger.charge(policy, float((paid.to_plant_usd + paid.to_bank_usd).sum()))
+        mines, plants = slice(0, producers.rows), slice(producers.rows, None)
+        to_mines, to_plants = paid.to_plant_usd[mines], paid.to_plant_usd[plants]
+        at = ("state", state[mines]), ("producer", producers.place)
+        ledger.pay(*at, paid.reason, to_mines)
+        at = ("state", state[plants]), ("processor", processors.place)
+        ledger.pay(*at, paid.reason, to_plants)
+        producers.cash_usd += to_mines
+        processors.cash_usd += to_plants
 
 
 def tied_feed_usd_per_kg(producers: Producers, plants: int) -> np.ndarray:

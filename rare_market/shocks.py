@@ -23,6 +23,7 @@ STREAMS = (
     "cost",
     "extrapolation",
     "buyer_extrapolation",
+    "permit",
 )
 
 
@@ -39,6 +40,8 @@ class Shocks(NamedTuple):
         ``[facility]``.
     buyer_extrapolation_share
         ``[buyer]``.
+    permit
+        ``[facility]`` uniform on 0 to 1: whether a project's permits come early.
     """
 
     demand: np.ndarray
@@ -48,6 +51,7 @@ class Shocks(NamedTuple):
     cost_factor: np.ndarray
     extrapolation_share: np.ndarray
     buyer_extrapolation_share: np.ndarray
+    permit: np.ndarray
 
 
 def draw_shocks(
@@ -87,6 +91,7 @@ def draw_shocks(
     cost = stream("cost").standard_normal(n) * s.cost_spread_share
     belief = stream("extrapolation").standard_normal(n) * s.extrapolation_sd
     buyer_belief = stream("buyer_extrapolation").standard_normal(b) * s.extrapolation_sd
+    permit = stream("permit").random(n)
     return Shocks(
         demand=np.exp(by_name(log_demand, sectors)),
         outage=s.outage_share * by_name(failed.astype(float), facilities),
@@ -95,4 +100,5 @@ def draw_shocks(
         cost_factor=np.exp(by_name(cost, facilities)),
         extrapolation_share=s.extrapolation_mean + by_name(belief, facilities),
         buyer_extrapolation_share=s.extrapolation_mean + by_name(buyer_belief, buyers),
+        permit=by_name(permit, facilities),
     )

@@ -55,11 +55,11 @@ def policies_of(texts: tuple[str, ...], scenario: Any) -> list[Any]:
     from rare_market.dataset import read_data
     from rare_market.declare import InvalidValueError
     from rare_market.inputs import InputError
-    from rare_market.policies import read_policy
+    from rare_market.policies import read_policies
 
     try:
         data = read_data(scenario.data_folder, scenario.start_year)
-        chosen = [read_policy(text) for text in texts]
+        chosen = [policy for text in texts for policy in read_policies(text)]
         for policy in chosen:
             policy.check(data.catalogue)
     except (InvalidValueError, InputError) as error:

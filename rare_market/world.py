@@ -87,6 +87,8 @@ class World(NamedTuple):
         ``[good]`` full cost of the median supplier outside China, delivered there.
     composition_reo_t_per_t
         ``[good, element]``.
+    permit
+        ``[facility]`` draw of each project's permits.
     """
 
     producers: Producers
@@ -101,6 +103,7 @@ class World(NamedTuple):
     start: StartPrices
     rival_cost_usd_per_kg: np.ndarray
     composition_reo_t_per_t: np.ndarray
+    permit: np.ndarray
 
     def sellers_stock_t(self) -> tuple[np.ndarray, np.ndarray]:
         """Stock of sellers and its normal target, ``[good, place]``."""
@@ -215,6 +218,7 @@ def build_world(data: Data, scenario: Scenario) -> World:
         start=start,
         rival_cost_usd_per_kg=rival_cost_usd_per_kg(data, start, producers, processors),
         composition_reo_t_per_t=c.composition_reo_t_per_t,
+        permit=shocks.permit,
     )
 
 

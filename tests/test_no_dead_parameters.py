@@ -15,7 +15,12 @@ from tests.policies.cases import BINDING, beside
 # not a number of the world: one value only, or tested where data folders are copied
 NO_NUMBER = {"start_year", "data_folder"}
 # fields that act only after years, through the mining quota
-YEARS = {"undercutting": 3, "quota_demand_share": 3, "quota_price_response": 3}
+YEARS = {
+    **dict.fromkeys(("undercutting", "grant", "loan", "guarantee", "equity"), 3),
+    "permit_fast_track": 3,
+    "quota_demand_share": 3,
+    "quota_price_response": 3,
+}
 # fields that act only late and only where a contract secures revenue, or in a glut
 LATE: dict[str, dict[str, Any]] = {
     "secured_rate_per_year": {
@@ -39,6 +44,9 @@ OTHER = {
     "target": "USA",
     "answered": "oxide",
     "buys": "open",
+    "stages": "magnet",
+    "facilities": "bayan_obo",
+    "adjusted": "oxide",
     "state": "USA",
 }
 # a level that the price reaches, or a pair inside the bounds
@@ -54,17 +62,21 @@ NEEDS: dict[tuple[str, str], dict[str, Any]] = {
 }
 PAIRS: dict[str, tuple[Any, Any]] = {
     "start_year": (2024.5, 2025.0),
+    "usual_before_year": (2024.25, 2024.75),
+    "permit_fast_track.start_year": (2025.0, 2026.9),
     "collective_response.start_year": (2025.0, 2025.5),
     "minimum_usd_per_kg": (60.0, 110.0),
     "quota_t_per_year": (15000.0, 1e6),
 }
 # fields of every instrument, tested in tests/policies/test_base.py
 COMMON = {f.name for f in declarations(Policy)} - {"start_year", "duration_years"}
+# the payer of a guarantee pays on default, in tests/test_finance.py
+DEFAULT_ONLY = {("guarantee", "payer")}
 TERMS = [
     (name, f)
     for name, kind in INSTRUMENTS.items()
     for f in declarations(kind)
-    if f.name not in COMMON
+    if f.name not in COMMON and (name, f.name) not in DEFAULT_ONLY
 ]
 
 

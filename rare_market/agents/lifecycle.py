@@ -6,11 +6,12 @@ One set of columns and rules for every kind of facility; the cohort that owns it
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rare_market.contracts import Offtake, PriceFloor
+from rare_market.finance import Finance, charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.scenario import Scenario
 
@@ -185,6 +186,27 @@ class Lifecycle:
         """Part of a project's capital recovery that investors expect a contract to cover."""
         scheme = terms.scheme
         return scheme.belief_share * self.covered_share(terms.years_left, scheme.years_until)
+
+    def finance_factor(
+        self, finance: tuple[Finance, ...], name: np.ndarray, place: np.ndarray, stage: Any
+    ) -> np.ndarray | float:
+        """Capital charge with the public finance on offer, relative to that without."""
+        if not finance:
+            return 1.0
+        return charge_factor(
+            finance,
+            name,
+            place,
+            np.broadcast_to(stage, place.shape),
+            self._hurdle_rate_per_year,
+            self._life_years,
+        )
+
+    def speed_up(self, started: np.ndarray, cut_share: np.ndarray) -> None:
+        """Shorten the building of projects just decided; the outlay is the same in fewer months."""
+        left_share = np.where(started, 1.0 - cut_share, 1.0)
+        self.left_months = self.left_months * left_share
+        self.outlay_usd_per_month = self.outlay_usd_per_month / left_share
 
     def able_t(self, period: int) -> np.ndarray:
         """Most a facility can make this month: operating, ramp, outage."""

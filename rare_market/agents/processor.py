@@ -138,7 +138,8 @@ class Processors:
         self.finishing_usd_per_kg = (
             cost_usd_per_kg * finishing_share / self.product.total(self.product.coefficient)
         )
-        self.conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
+        self.own_conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
+        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg
         self.activity_t = activity_t.copy()
         self.wanted_activity_t = activity_t.copy()
         self.feed_cover_months = feed_cover_months[self.feed.row, self.feed.good]
@@ -167,6 +168,10 @@ class Processors:
         self.bid_row = self.feed.row[leg]
         self.bid_good, self.bid_place = self.feed.good[leg], self.feed.place[leg]
         self.bid_class = np.full(len(leg), OPEN)
+
+    def bear(self, share: np.ndarray) -> None:
+        """Let the cost of conversion be that part of the plant's own, this month, ``[plant]``."""
+        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share
 
     # -- what a plant expects ------------------------------------------------------------------
 
@@ -464,6 +469,7 @@ class Processors:
             secured * life.secured_charge_usd_per_kg
             + (1.0 - secured) * life.capital_charge_usd_per_kg
         )
+        charge = charge * life.finance_factor(regime.finance, self.name, self.place, self.stage)
         self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
         cost = self.conversion_usd_per_kg + feed_cost
         operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)

@@ -19,12 +19,14 @@ from rare_market.agents.trader import (
 )
 from rare_market.book import Book
 from rare_market.contracts import KG_PER_T
-from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR
 from rare_market.records import Bulletin
 from rare_market.regime import ProductionQuota, Regime
 from rare_market.scenario import Scenario
 
 NO_PLANT = -1
+MOST_BORNE_SHARE = 0.9  # of a mine's or collector's own cost that a state can take over
+MINE = FACILITY_STAGES.index("mine")
 
 
 class Producer(Trader):
@@ -131,6 +133,7 @@ class Producers:
         self.growth_per_month = (1.0 + growth_per_year) ** (1.0 / MONTHS_PER_YEAR)
         self.extrapolation_share = extrapolation_share
         self.life = life
+        self.borne_usd_per_kg = np.zeros(self.rows)
         self.cash_usd = np.zeros(self.rows)
         self.sold_t = np.zeros(self.rows)
         self.transfer_usd_per_kg = np.zeros(self.rows)  # last price of tied deliveries
@@ -139,6 +142,19 @@ class Producers:
         self.ask_row = np.repeat(np.arange(self.rows), ASK_STEPS)
         self.ask_good, self.ask_place = good[self.ask_row], place[self.ask_row]
         self.bid_row = self.bid_good = self.bid_place = self.bid_class = np.zeros(0, dtype=np.int64)
+
+    def bear(self, extra_usd_per_kg: np.ndarray) -> None:
+        """Let cash cost contain what rules add to it, or what a state pays of it, this month.
+
+        Parameters
+        ----------
+        extra_usd_per_kg
+            ``[producer]``.
+        """
+        own = self.cost_usd_per_kg - self.borne_usd_per_kg
+        extra = np.maximum(extra_usd_per_kg, -MOST_BORNE_SHARE * own)
+        self.cost_usd_per_kg = self.cost_usd_per_kg + (extra - self.borne_usd_per_kg)
+        self.borne_usd_per_kg = extra
 
     def price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
         """Price each expects for its good at its place."""
@@ -279,7 +295,8 @@ class Producers:
             margin + s.mine_cost_spread_share * self.cost_usd_per_kg,
             self.cost_usd_per_kg,
             project_margin,
-            life.capital_charge_usd_per_kg,
+            life.capital_charge_usd_per_kg
+            * life.finance_factor(regime.finance, self.name, self.place, MINE),
         )
         self.cash_usd -= capex_usd
         return Spending(operating_cost_usd, capex_usd)

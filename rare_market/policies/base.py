@@ -11,7 +11,7 @@ import numpy as np
 
 from rare_market.contracts import Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
-from rare_market.goods import BUYER_CLASSES, STAGES, Catalogue
+from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, STAGES, Catalogue
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -19,7 +19,12 @@ ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
 NO_LIMIT_MUSD = 1e6
 ANYWHERE = "any"
-CONTRACTS = ("price_floors", "offtakes", "purchases")  # columns that hold what a state pays for
+CONTRACTS = (
+    "price_floors",
+    "offtakes",
+    "purchases",
+    "finance",
+)  # columns that hold what a state pays for
 
 
 class Desk(NamedTuple):
@@ -134,12 +139,14 @@ class Policy(ABC):
             naming the field and what there is.
         """
         readers = {
-            **dict.fromkeys(("goods", "answered"), choose_goods),
+            **dict.fromkeys(("goods", "answered", "adjusted"), choose_goods),
             **dict.fromkeys(
                 ("producers", "origins", "destinations", "members", "partners"), choose_places
             ),
             **dict.fromkeys(("payer", "buyer", "state", "target"), one_place),
             "buys": choose_class,
+            "stages": choose_facility_stages,
+            "facilities": choose_facilities,
         }
         for field, read in readers.items():
             if hasattr(self, field):
@@ -224,6 +231,39 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
                 f"{', '.join(catalogue.places)}."
             )
     return mask
+
+
+def choose_facility_stages(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
+    """Mask ``[facility stage]`` of the stages named in a text, joined by ``+``.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is no stage of plants.
+    """
+    for word in text.split("+"):
+        if word not in FACILITY_STAGES:
+            raise InvalidValueError(
+                f"{owner} = {word!r} is no stage of plants: there are {', '.join(FACILITY_STAGES)}."
+            )
+    return np.isin(FACILITY_STAGES, text.split("+"))
+
+
+def choose_facilities(catalogue: Catalogue, text: str, owner: str) -> tuple[str, ...]:
+    """Names of mines and plants in a text, joined by ``+``; none for ``any``.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a name that is neither.
+    """
+    names = () if text == ANYWHERE else tuple(text.split("+"))
+    for name in names:
+        if name not in catalogue.facilities:
+            raise InvalidValueError(
+                f"{owner} = {name!r} is no mine or plant of the table facilities, nor {ANYWHERE}."
+            )
+    return names
 
 
 def choose_class(catalogue: Catalogue, text: str, owner: str) -> int:

@@ -70,6 +70,10 @@ class ExportLicence(Policy):
         0.1, "share", 0.0, 1.0, "part of usual trade that gets round the rule", "assumed"
     )
 
+    usual_before_year: float = parameter(
+        0.0, "year", 0.0, 2100.0, "moment before which trade was usual; 0 for the start", "choice"
+    )
+
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to what is licensed or diverted by now."""
         c = bulletin.catalogue
@@ -77,7 +81,7 @@ class ExportLicence(Policy):
         goods = choose_goods(c, self.goods, f"{self.name}: goods")
         abroad = choose_places(c, self.destinations, f"{self.name}: destinations")
         abroad[origin] = False
-        usual_t = bulletin.usual_flow_t(self.start_year)
+        usual_t = bulletin.usual_flow_t(self.usual_before_year or self.start_year)
         limit = regime.flow_limit_t.copy()
         where = np.ix_(goods, [origin], abroad)
         limit[where] = np.minimum(limit[where], self.open_share(bulletin.year) * usual_t[where])

@@ -40,6 +40,14 @@ SLACK: dict[str, dict[str, Any]] = {
     "rapid_response": {"met_share": 0.0},
     "collective_response": {"rate_share": 0.0},
     "export_licence": {"destinations": "CHN"},
+    "grant": {"capital_share": 0.0},
+    "loan": {"capital_share": 0.0},
+    "guarantee": {"capital_share": 0.0},
+    "equity": {"capital_share": 0.0},
+    "permit_fast_track": {"cut_share": 0.0},
+    "environmental_standard": {"cost_usd_per_kg": 0.0},
+    "recycling_support": {"collection_usd_per_kg": 0.0, "conversion_share": 0.0},
+    "technology_sharing": {"gain_share": 0.0, "programme_musd_per_year": 0.0},
 }
 BINDING: dict[str, dict[str, Any]] = {
     "undercutting": {"depth_share": 0.7},
@@ -59,11 +67,22 @@ BINDING: dict[str, dict[str, Any]] = {
     "rapid_response": {"goods": "ndpr_oxide+ndpr_metal+dy_metal"},
     "collective_response": {},
     "export_licence": {"general_share": 0.1, "military_share": 0.2},
+    "grant": {"capital_share": 0.9},
+    "loan": {"capital_share": 0.9, "rate_per_year": 0.02},
+    "guarantee": {"capital_share": 1.0, "rate_per_year": 0.0, "loan_years": 60.0},
+    "equity": {"capital_share": 0.9},
+    "permit_fast_track": {},
+    "environmental_standard": {"border_adjustment": True, "producers": "allied"},
+    "recycling_support": {},
+    "technology_sharing": {},
 }
+# months until an instrument can show: projects are decided on half a year of signals
+ACTS_WITHIN = dict.fromkeys(("grant", "loan", "guarantee", "equity", "permit_fast_track"), 18)
 # what must be in force beside it for an instrument to have anything to do
 BESIDE: dict[str, list[str]] = {
     "rapid_response": ["stockpile:start_year=2024.1," + assignments(RESERVES), EMBARGO],
     "collective_response": [EMBARGO],
+    "permit_fast_track": ["grant:start_year=2025.0,capital_share=0.9"],
 }
 
 

@@ -1,0 +1,54 @@
+r"""Permit fast-track: projects decided while it lasts are built sooner, if the promise is kept.
+
+.. math:: L' = L\,(1 - c\,\mathbf{1}[u < p])
+
+with the lead time :math:`L`, the cut :math:`c`, the probability :math:`p` that a project's permits
+come early, and a draw :math:`u` of the project that is the same under every policy. The outlay is
+the same and falls in fewer months.
+
+Instances: the FAST-41 programme of the United States and the executive order of March 2025 on
+mineral production; the deadlines of 27 and 15 months for strategic projects in the Critical Raw
+Materials Act of the European Union (Regulation (EU) 2024/1252).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.policies.base import Policy, choose_facility_stages, choose_places
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermitFastTrack(Policy):
+    """Shorter lead times of projects."""
+
+    name: ClassVar[str] = "permit_fast_track"
+    summary: ClassVar[str] = "projects decided while it lasts are built sooner, with a probability"
+
+    producers: str = parameter("allied", "", None, None, "places of projects", "choice")
+    stages: str = parameter(
+        "mine+separation+metal+magnet+recycling", "", None, None, "stages of projects", "choice"
+    )
+    cut_share: float = parameter(
+        0.4, "share", 0.0, 0.9, "part of the lead time saved", "eu_crma_2024"
+    )
+    success_share: float = parameter(
+        0.6, "share", 0.0, 1.0, "probability that a project's permits come early", "assumed"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Set the cut and its probability, the larger ones where there are two."""
+        c = bulletin.catalogue
+        places = choose_places(c, self.producers, f"{self.name}: producers")
+        stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
+        where = stages[:, None] & places[None, :]
+        return regime._replace(
+            lead_time_cut_share=np.maximum(regime.lead_time_cut_share, self.cut_share * where),
+            early_permit_share=np.maximum(regime.early_permit_share, self.success_share * where),
+        )

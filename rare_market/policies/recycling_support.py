@@ -1,0 +1,55 @@
+r"""Recycling support: states pay collectors per kg of scrap, and recyclers part of their cost.
+
+Collecting a kg of scrap costs its collector :math:`r` less (at most nine tenths of the cost), so
+poorer scrap is worth collecting, and a recycler bears :math:`1-s` of its cost of conversion. The
+treasury of the place pays the rest.
+
+Instances: the recycling pillar of the Japanese package of October 2010; the benchmark of the
+Critical Raw Materials Act (Regulation (EU) 2024/1252) that 25 % of use be met from recycling by
+2030.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.goods import FACILITY_STAGES
+from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecyclingSupport(Policy):
+    """Payments to collectors and recyclers, by the state of their place."""
+
+    name: ClassVar[str] = "recycling_support"
+    summary: ClassVar[str] = "payments to collectors of scrap and to recyclers"
+
+    producers: str = parameter(
+        "allied", "", None, None, "places that pay and are covered", "choice"
+    )
+    goods: str = parameter("scrap", "", None, None, "scrap covered", "choice")
+    collection_usd_per_kg: float = parameter(
+        2.0, "USD/kg", 0.0, 1000.0, "paid per kg of scrap collected", "choice"
+    )
+    conversion_share: float = parameter(
+        0.3, "share", 0.0, 0.9, "part of a recycler's cost that is paid", "choice"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Add the payments to what states bear of costs."""
+        c = bulletin.catalogue
+        places = choose_places(c, self.producers, f"{self.name}: producers")
+        scrap = choose_goods(c, self.goods, f"{self.name}: goods")
+        paid = self.collection_usd_per_kg * (scrap[:, None] & places[None, :])
+        stage = np.array(FACILITY_STAGES) == "recycling"
+        borne = self.conversion_share * (stage[:, None] & places[None, :])
+        return regime._replace(
+            mine_support_usd_per_kg=regime.mine_support_usd_per_kg + paid,
+            conversion_borne_share=np.maximum(regime.conversion_borne_share, borne),
+        )

@@ -1,0 +1,57 @@
+r"""Technology sharing: states pay for know-how that lowers partners' cost of conversion.
+
+.. math:: c'(t) = c\,\bigl[1 - g\,(1 - e^{-(t - t_0)/T})\bigr]
+
+The cost of plants at the places named falls towards :math:`1-g` of what it is, with the memory
+:math:`T` of learning. The programme costs each member the same sum a year.
+
+Instances: the programmes on substitution and efficiency in the Japanese package of October 2010;
+the exchange of separation know-how named in the framework between the United States and Japan of 28
+October 2025.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import ClassVar
+
+import numpy as np
+
+from rare_market.declare import parameter
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies.base import Policy, choose_facility_stages, choose_places
+from rare_market.records import Bulletin
+from rare_market.regime import Regime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TechnologySharing(Policy):
+    """Paid-for fall of partners' cost of conversion."""
+
+    name: ClassVar[str] = "technology_sharing"
+    summary: ClassVar[str] = "research and shared know-how that lower partners' cost of conversion"
+
+    members: str = parameter("allied", "", None, None, "places that pay and learn", "choice")
+    stages: str = parameter(
+        "separation+metal+magnet+recycling", "", None, None, "stages that learn", "choice"
+    )
+    gain_share: float = parameter(0.15, "share", 0.0, 0.9, "fall of cost in the end", "assumed")
+    learning_years: float = parameter(5.0, "years", 0.1, 50.0, "time of learning", "assumed")
+    programme_musd_per_year: float = parameter(
+        20.0, "million USD/year", 0.0, 10000.0, "paid by each member", "choice"
+    )
+
+    def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
+        """Lower the cost, and book the programme."""
+        c = bulletin.catalogue
+        places = choose_places(c, self.members, f"{self.name}: members")
+        stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
+        years = max(bulletin.year - self.start_year, 0.0) + 1.0 / MONTHS_PER_YEAR
+        gain = self.gain_share * (1.0 - exp(-years / self.learning_years))
+        factor = 1.0 - gain * (stages[:, None] & places[None, :])
+        spent = np.where(places, self.programme_musd_per_year * 1e6 / MONTHS_PER_YEAR, 0.0)
+        return regime._replace(
+            conversion_factor=regime.conversion_factor * factor,
+            programme_usd=regime.programme_usd + spent,
+        )

@@ -1,0 +1,35 @@
+"""Support of collection and recycling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.goods import FACILITY_STAGES
+from rare_market.ledger import KIND, REASON
+from rare_market.policies import RecyclingSupport
+from tests.conftest import run
+
+
+def test_more_scrap_is_collected_and_the_state_of_the_place_pays():
+    """Japan supports its own collectors and recyclers."""
+    policy = RecyclingSupport(
+        start_year=2024.0, producers="JPN", collection_usd_per_kg=5.0, conversion_share=0.9
+    )
+    free, helped = run([], years=3), run([policy], years=3)
+    c = free.catalogue
+    jpn, scrap = c.place("JPN"), c.of_stage("scrap")
+    assert helped.made_t[:, scrap, jpn].sum() >= free.made_t[:, scrap, jpn].sum()
+    stage = FACILITY_STAGES.index("recycling")
+    assert helped.output_t[:, stage, jpn].sum() >= free.output_t[:, stage, jpn].sum()
+    assert first_sum(helped, free) > 0.0
+    paid = helped.balance_usd[:, KIND["state"], :, REASON["subsidy"]].sum(axis=0)
+    assert paid[jpn] < 0.0
+    assert np.count_nonzero(paid) == 1
+
+
+def first_sum(helped, free) -> float:
+    """Scrap made and recycled more than without."""
+    scrap = free.catalogue.of_stage("scrap")
+    stage = FACILITY_STAGES.index("recycling")
+    more_scrap = helped.made_t[:, scrap].sum() - free.made_t[:, scrap].sum()
+    return float(more_scrap + helped.output_t[:, stage].sum() - free.output_t[:, stage].sum())

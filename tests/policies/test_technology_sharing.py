@@ -1,0 +1,31 @@
+"""Shared know-how."""
+
+from __future__ import annotations
+
+from math import exp
+
+import numpy as np
+import pytest
+
+from rare_market.ledger import KIND, REASON
+from rare_market.model import RareEarthMarket
+from rare_market.policies import TechnologySharing
+from rare_market.scenario import Scenario
+
+
+def test_the_cost_of_conversion_falls_towards_its_end_and_members_pay():
+    """15 % in the end, with a memory of five years; 20 million a year each."""
+    market = RareEarthMarket(
+        Scenario(years=2), [TechnologySharing(start_year=2024.0, members="USA+JPN")]
+    )
+    m, c = market.processors, market.catalogue
+    own = m.conversion_usd_per_kg.copy()
+    for _ in range(24):
+        market.step()
+    share = m.conversion_usd_per_kg / own
+    usa = m.place == c.place("USA")
+    assert share[usa] == pytest.approx(np.full(usa.sum(), 1 - 0.15 * (1 - exp(-2.0 / 5.0))))
+    assert (share[m.place == c.china] == 1.0).all()
+    paid = market.records.balance_usd[:12, KIND["state"], :, REASON["programme"]].sum(axis=0)
+    assert paid[c.place("JPN")] == pytest.approx(-20e6)
+    assert np.count_nonzero(paid) == 2
