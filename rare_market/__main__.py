@@ -1,4 +1,4 @@
-"""The command line: ``rare-market run``, ``list``, ``book`` and ``sweep``.
+"""The command line, ``rare-market``.
 
 Heavy imports stay inside the commands, so that help is immediate. Exit codes are listed in
 :mod:`rare_market.terminal`.
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from rare_market.solve_commands import solve
 from rare_market.sweep_commands import sweep
 from rare_market.terminal import (
     EXIT_BAD_INPUT,
@@ -22,6 +23,7 @@ from rare_market.terminal import (
     scenario_of,
     writable,
 )
+from rare_market.verdict_commands import verdict
 
 __all__ = ["EXIT_BAD_INPUT", "cli", "main"]
 
@@ -155,7 +157,8 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-cli.add_command(sweep)
+for command in (sweep, solve, verdict):
+    cli.add_command(command)
 
 
 def main() -> None:

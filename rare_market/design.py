@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rare_market.compare import SERIES, World
+from rare_market.compare import World
 from rare_market.dataset import read_data
 from rare_market.declare import Declaration, InvalidValueError, declarations, refuse_unknown
-from rare_market.policies import INSTRUMENTS, Policy, read_policy
+from rare_market.policies import INSTRUMENTS, Policy, read_policies
 from rare_market.scenario import Scenario, read_toml
+from rare_market.series import SERIES
 
 LARGEST_POINTS, LARGEST_RUNS = 2**17, 10**7
 SAMPLED = ("latin_hypercube", "sobol", "morris", "saltelli")
@@ -82,7 +83,7 @@ class Design:
     replications
         draws of all chance, the same for each point and world.
     series
-        monthly series kept of each run, names of :func:`rare_market.compare.paths`.
+        monthly series kept of each run, names of :data:`rare_market.series.SERIES`.
     sample
         how the points were chosen, for those who analyse them.
 
@@ -119,7 +120,7 @@ class Design:
             _check_values(factor, declaration, values)
             if "." in factor and not any(self._applies(factor, world) for world in self.worlds):
                 raise InvalidValueError(f"design: no world has the instrument of factor {factor}.")
-        catalogue = read_data(self.scenario.data_folder).catalogue
+        catalogue = read_data(self.scenario.data_folder, self.scenario.start_year).catalogue
         for policy in (p for world in self.worlds for p in world.policies):
             policy.check(catalogue)
         _within("runs", self.runs, 1, LARGEST_RUNS)
@@ -267,7 +268,7 @@ def _world(file: Path, name: str, texts: Any) -> World:
             f"{file}: world {name!r} must be a list of policies such as "
             '["undercutting", "tariff:rate_share=0.4"].'
         )
-    return World(name, tuple(read_policy(text) for text in texts))
+    return World(name, tuple(policy for text in texts for policy in read_policies(text)))
 
 
 # -- points -------------------------------------------------------------------------------------

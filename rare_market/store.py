@@ -503,7 +503,7 @@ def _part_file(part: int) -> str:
 
 
 def _manifest(design: Design, measure: str) -> dict[str, Any]:
-    checksums = read_data(design.scenario.data_folder).checksums
+    checksums = read_data(design.scenario.data_folder, design.scenario.start_year).checksums
     return {
         "format": 1,
         "measure": measure,

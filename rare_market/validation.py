@@ -479,7 +479,7 @@ def naive_past(kind: str, scenario: str) -> Past:
     )
 
 
-# -- moments and yearly fit --------------------------------------------------------------------------
+# -- moments and yearly fit ------------------------------------------------------------------------
 
 MOMENTS = ("volatility_per_year", "autocorrelation", "unchanged_share", "correlation_with_ndpr")
 

@@ -75,7 +75,7 @@ def redesign_aim_share(
 def researched_share(
     designed_share: np.ndarray, aim_share: np.ndarray, months: float, recovery_share: float
 ) -> np.ndarray:
-    r"""Designs under way next month: :math:`d' = d + (a - d)/T`, back only at a share of that speed.
+    r"""Designs under way next month: :math:`d' = d + (a - d)/T`, back at a share of that speed.
 
     What was designed out comes back slowly when the price falls (Japan after 2011: magnets per car
     -40 % in two years, little rebound).

@@ -278,11 +278,11 @@ class Lifecycle:
         .. math:: D' = D\,(1 + \tfrac{r}{12}) + \delta I - R, \qquad
                   L' = L + \pi - \tfrac{r}{12} D - R
 
-        A building project borrows the share :math:`\delta` of its outlay :math:`I` and its interest.
-        In operation the month's cash :math:`\pi` first pays interest; what exceeds the liquidity
-        that was raised with the plant repays debt. A facility whose liquidity is gone fails, unless
-        the margin expected in the long run is worth its debt: then lenders carry it (JARE and Lynas
-        in 2016).
+        A building project borrows the share :math:`\delta` of its outlay :math:`I` and its
+        interest. In operation the month's cash :math:`\pi` first pays interest; what exceeds the
+        liquidity that was raised with the plant repays debt. A facility whose liquidity is gone
+        fails, unless the margin expected in the long run is worth its debt: then lenders carry it
+        (JARE and Lynas in 2016).
 
         Parameters
         ----------

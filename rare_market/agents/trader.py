@@ -145,9 +145,9 @@ def wanted_cover_months(
     .. math:: C = \bar C\,\operatorname{clip}\bigl(1 + \theta\,[g^+ + \min(g + k, 0)]
               + \alpha A,\; c_-,\; c_+\bigr)
 
-    Cover rises while the gain :math:`g` expected of holding exceeds its carrying cost :math:`k`, and
-    with the alarm :math:`A`, the part of orders that lately went unfilled or is feared for; it falls
-    when prices are expected to fall, and stocks are run down: hoarding, then destocking.
+    Cover rises while the gain :math:`g` expected of holding exceeds its carrying cost :math:`k`,
+    and with the alarm :math:`A`, the part of orders that lately went unfilled or is feared for; it
+    falls when prices are expected to fall, and stocks are run down: hoarding, then destocking.
     """
     s = scenario
     falling = np.minimum(gain_share + s.carrying_cost_share_per_year, 0.0)

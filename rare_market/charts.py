@@ -1,0 +1,130 @@
+"""Charts of sweeps, solvers and verdicts, in the style of :mod:`rare_market.figures`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import matplotlib.patches
+import numpy as np
+from matplotlib.figure import Figure
+
+from rare_market.design import declared
+from rare_market.figures import BLUE, STYLE, VERMILLION, blank
+
+if TYPE_CHECKING:
+    from rare_market.solve import Answer
+    from rare_market.verdict import Game
+
+
+def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
+    """Smallest level of a lever against another term, with its interval."""
+    first = curve[0][1]
+    found = [(level, answer) for level, answer in curve if np.isfinite(answer.value)]
+    with mpl.style.context(STYLE):
+        figure, panels = blank(3.2, 1, 1)
+        axes = panels[0, 0]
+        x = np.array([level for level, _ in found])
+        y = np.array([answer.value for _, answer in found])
+        low = np.array([answer.low for _, answer in found])
+        high = np.array([answer.high for _, answer in found])
+        axes.vlines(x, np.fmin(low, y), np.fmax(high, y), color=BLUE, linewidth=1.0)
+        axes.plot(x, low, "_", x, high, "_", color=BLUE, markersize=7)
+        axes.plot(x, y, "o-", color=BLUE, markersize=4)
+        for level, answer in curve:
+            if not np.isfinite(answer.value):
+                axes.plot(level, answer.tried[1], "x", color=VERMILLION, markersize=6)
+                axes.annotate(
+                    "not reached",
+                    (level, answer.tried[1]),
+                    xytext=(0, -8),
+                    textcoords="offset points",
+                    ha="center",
+                    va="top",
+                    fontsize=7,
+                )
+        own, other = declared(first.lever), declared(factor)
+        axes.set_xlabel(f"{other.meaning} ({other.unit})")
+        axes.set_ylabel(f"{own.meaning} ({own.unit})")
+        axes.set_ylim(bottom=0)
+        axes.set_title(
+            f"Smallest {first.lever.partition('.')[0].replace('_', ' ')} for {first.target},\n"
+            f"in {first.probability:.0%} of draws; bars are {first.confidence:.0%} intervals",
+            loc="left",
+        )
+    return figure
+
+
+def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
+    """China's gain from undercutting over depth and duration, a panel per package.
+
+    Without entry trigger. Zero is the world of the same package and luck in which nobody undercuts;
+    a cell whose joint interval holds zero is hatched.
+    """
+    from rare_market.verdict import best_response, table
+
+    rows = table(game, confidence)
+    rows = rows[rows["entry_trigger_share"] == 0.0]
+    depths = sorted(rows["depth_share"].unique())
+    durations = sorted(rows["duration_years"].unique())
+    widest = float(rows["gain_musd"].abs().max()) / 1000.0 or 1.0
+    columns = min(3, len(game.packages))
+    lines = -(-len(game.packages) // columns)
+    with mpl.style.context(STYLE):
+        figure, panels = blank(0.9 + 1.75 * lines, lines, columns, shared=True)
+        for axes in panels.flat[len(game.packages) :]:
+            axes.set_visible(False)
+        for p, (package, axes) in enumerate(zip(game.packages, panels.flat, strict=False)):
+            own = rows[rows["package"] == package]
+            grid = own.pivot(index="depth_share", columns="duration_years", values="gain_musd")
+            image = axes.imshow(
+                grid.to_numpy() / 1000.0,
+                origin="lower",
+                aspect="auto",
+                cmap="PuOr",
+                vmin=-widest,
+                vmax=widest,
+            )
+            for _, cell in own.iterrows():
+                at = durations.index(cell["duration_years"]), depths.index(cell["depth_share"])
+                value = cell["gain_musd"] / 1000.0
+                dark = abs(value) > 0.6 * widest
+                axes.text(
+                    *at,
+                    f"{value:+.1f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if dark else "black",
+                )
+                if cell["low_musd"] <= 0.0 <= cell["high_musd"]:
+                    axes.add_patch(
+                        mpl.patches.Rectangle(
+                            (at[0] - 0.5, at[1] - 0.5),
+                            1,
+                            1,
+                            fill=False,
+                            hatch="///",
+                            edgecolor="#999999",
+                            linewidth=0,
+                        )
+                    )
+            verdict = best_response(game, p, confidence).verdict
+            axes.set_title(f"{package}: {verdict}", loc="left")
+            axes.set_xticks(range(len(durations)), [f"{d:g}" for d in durations])
+            axes.set_yticks(range(len(depths)), [f"{100 * d:g}" for d in depths])
+        figure.supxlabel("duration of undercutting (years)", fontsize=8)
+        figure.supylabel("depth below rivals' full cost (%)", fontsize=8)
+        bar = figure.colorbar(image, ax=list(panels.flat), shrink=0.8, pad=0.01)
+        bar.set_label("China's gain (billion USD of 2024, discounted)\n0: nobody undercuts")
+    return figure
+
+
+def save(figure: Figure, path: Path, stamp: dict[str, Any]) -> None:
+    """Write a figure as PNG and PDF with its provenance inside."""
+    text = json.dumps(stamp, sort_keys=True)
+    with mpl.style.context(STYLE):
+        figure.savefig(path.with_suffix(".png"), metadata={"rare_market:provenance": text})
+        figure.savefig(path.with_suffix(".pdf"), metadata={"Subject": text, "CreationDate": None})
