@@ -23,6 +23,7 @@ from rare_market.terminal import (
     scenario_of,
     writable,
 )
+from rare_market.validate_commands import calibrate, validate
 from rare_market.verdict_commands import verdict
 
 __all__ = ["EXIT_BAD_INPUT", "cli", "main"]
@@ -157,7 +158,7 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-for command in (sweep, solve, verdict):
+for command in (sweep, solve, verdict, validate, calibrate):
     cli.add_command(command)
 
 

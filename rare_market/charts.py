@@ -11,8 +11,12 @@ import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 
+from rare_market.dataset import read_data
 from rare_market.design import declared
 from rare_market.figures import BLUE, STYLE, VERMILLION, blank
+from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.history import named_scenario
+from rare_market.validation import FOB, HISTORY, Scoreboard, price_record, quoted_goods
 
 if TYPE_CHECKING:
     from rare_market.solve import Answer
@@ -128,3 +132,55 @@ def save(figure: Figure, path: Path, stamp: dict[str, Any]) -> None:
     with mpl.style.context(STYLE):
         figure.savefig(path.with_suffix(".png"), metadata={"rare_market:provenance": text})
         figure.savefig(path.with_suffix(".pdf"), metadata={"Subject": text, "CreationDate": None})
+
+
+PAST = ("history_2007_2014", "history_2018_2024")
+
+
+def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
+    """Simulated fans of export prices over the recorded series, a panel per recorded oxide.
+
+    Parameters
+    ----------
+    board
+        with runs of the scenario; ``None`` is returned where there are none.
+    scenario
+        one of :data:`PAST`.
+    """
+    runs = [
+        outcome.series
+        for job, outcome in sorted(board.runs.items())
+        if job.scenario == scenario and job.variant == HISTORY
+    ]
+    if not runs:
+        return None
+    world, _ = named_scenario(scenario).world()
+    catalogue = read_data(world.data_folder, world.start_year).catalogue
+    goods = np.array(catalogue.goods)[quoted_goods(catalogue)].tolist()
+    # abroad the record holds the rent of quotas, which the price abroad shows and FOB parity not
+    side = "price_outside_usd_per_kg" if scenario == PAST[0] else "fob_usd_per_kg"
+    first, last = world.start_year, world.start_year + world.periods / MONTHS_PER_YEAR
+    shown = [g for g in goods if len(price_record(g, FOB)[0])]
+    moments = first + (np.arange(runs[0][side].shape[1]) + 0.5) / MONTHS_PER_YEAR
+    until = moments < last
+    with mpl.style.context(STYLE):
+        figure, panels = blank(0.4 + 1.75 * -(-len(shown) // 3), -(-len(shown) // 3), 3)
+        for axes in panels.flat[len(shown) :]:
+            axes.set_axis_off()
+        for axes, good in zip(panels.flat, shown, strict=False):
+            paths = np.array([run[side][goods.index(good)] for run in runs])[:, until]
+            low, middle, high = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)
+            axes.fill_between(moments[until], low, high, color=BLUE, alpha=0.25, linewidth=0)
+            axes.plot(moments[until], middle, color=BLUE, label="model, median and 10-90 %")
+            at, price = price_record(good, FOB)
+            of = (at >= first) & (at < last)
+            axes.plot(
+                at[of], price[of], "o", color=VERMILLION, markersize=2.5, label="record, FOB China"
+            )
+            axes.set_yscale("log")
+            axes.set_xlim(first, last)
+            axes.set_title(good.replace("_oxide", " oxide").capitalize(), fontsize="medium")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("USD/kg")
+        panels.flat[0].legend(loc="upper left", fontsize="x-small")
+    return figure

@@ -11,7 +11,7 @@ from rare_market.board import PriceBoard
 
 def board(price=10.0, trend_months=1.0, expectation_months=2.0):
     start = np.full((1, 1, 1), price)
-    return PriceBoard(start, start[:, :, 0].copy(), trend_months, expectation_months)
+    return PriceBoard(start, start[:, :, 0].copy(), trend_months, expectation_months, 0.02)
 
 
 def outcome(price, netback):

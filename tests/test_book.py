@@ -91,7 +91,7 @@ def test_orders_are_written_in_the_part_of_their_kind_and_nowhere_else(cohorts, 
 def test_orders_of_the_last_month_are_overwritten(cohorts, book):
     """Posting again does not add."""
     for _ in range(2):
-        cohorts["buyer"].post(0, book, bulletin())
+        cohorts["buyer"].post(0, book, bulletin(), regime())
     assert book.bids.quantity_t.sum() == pytest.approx(30.0)
 
 

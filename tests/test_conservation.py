@@ -51,6 +51,7 @@ class Count(NamedTuple):
 def count(market: RareEarthMarket) -> Count:
     """Count every column that holds tonnes, trader by trader."""
     p, m, b, s = market.producers, market.processors, market.buyers, market.states
+    x = market.merchants
     content = market.catalogue.composition_reo_t_per_t
 
     def held(good: np.ndarray, tonnes: np.ndarray) -> np.ndarray:
@@ -62,10 +63,11 @@ def count(market: RareEarthMarket) -> Count:
         + held(m.feed.good, m.feed_stock_t)
         + held(m.product.good, m.product_stock_t)
         + held(b.good, b.inventory_t)
+        + held(x.good, x.inventory_t)
         + s.stockpile_t.sum(axis=0) @ content,
         mined_and_collected=held(p.good, p.output_t),
         consumed=held(b.good, b.consumed_t),
-        lost=held(m.feed.good, used_t) - held(m.product.good, m.made_t),
+        lost=held(m.feed.good, used_t) - held(m.product.good, m.made_t) + held(x.good, x.lost_t),
     )
 
 

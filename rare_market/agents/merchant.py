@@ -1,9 +1,9 @@
 """Merchants: speculators who store a good where it is, and smugglers who take it across a border.
 
-A speculator fills its warehouse while it expects to gain more than the carrying cost, and sells when
-that ends. A smuggler buys at home, pays no tax and needs no licence, bears a cost and the risk of
-losing the load, and sells a month later from a third place; its trade grows while the wedge between
-the two places pays for that, and shrinks when it does not.
+A speculator fills its warehouse while it expects to gain more than the carrying cost, and sells
+when that ends. A smuggler buys at home, pays no tax and needs no licence, bears a cost and the risk
+of losing the load, and sells a month later from a third place; its trade grows while the wedge
+between the two places pays for that, and shrinks when it does not.
 """
 
 from __future__ import annotations

@@ -149,6 +149,8 @@ class Processors:
         self.feed_stock_t = use_t * self.feed_cover_months
         self.feed_want_t = use_t
         self.feed_alarm_share = np.zeros(len(use_t))
+        self.netback_usd_per_kg = np.full(len(use_t), -np.inf)
+        self.feed_price_usd_per_kg = np.zeros(len(use_t))
         self.sales_t = self.product.coefficient * activity_t[self.product.row]
         self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
         self._stock_settled_t = self.product_stock_t - self.sales_t

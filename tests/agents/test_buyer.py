@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rare_market.agents.buyer import BID_STEPS, activity_path, thrifted_share, use_t
+from rare_market.agents.buyer import (
+    BID_STEPS,
+    NO_SUBSTITUTE,
+    activity_path,
+    redesign_aim_share,
+    researched_share,
+    use_t,
+)
 from rare_market.scenario import Scenario
 from tests.conftest import (
     CHN,
@@ -19,6 +26,7 @@ from tests.conftest import (
     USA,
     Sheet,
     bulletin,
+    regime,
     sectors,
 )
 
@@ -33,6 +41,7 @@ rows_of_sectors = st.lists(
             "cover_months": st.floats(0.0, 6.0),
             "first_price_usd_per_kg": st.floats(1.0, 500.0),
             "extrapolation_share": st.floats(-1.0, 2.0),
+            "cost_share": st.floats(0.0, 1.0),
         }
     ),
     min_size=2,
@@ -56,17 +65,51 @@ def test_use_is_normal_at_the_first_price_and_falls_by_its_elasticity():
     assert use_t(one(10.0), one(100.0), one(50.0), one(-0.5))[0] == pytest.approx(7.0711, abs=1e-4)
 
 
-def test_thrifting_closes_a_part_of_the_gap_each_month():
-    """At four times the price and elasticity 0.5 the aim is one half."""
-    share = thrifted_share(one(1.0), one(200.0), one(50.0), 0.5, 10.0, 0.2)
-    assert share[0] == pytest.approx(0.95)
+def test_a_redesign_aims_lower_where_the_rare_earth_weighs_in_the_cost():
+    """At four times the price and elasticity 0.5: half where it is all the cost, else nothing."""
+    aim = redesign_aim_share(np.array([4.0, 4.0]), np.array([1e9, 1e-9]), 0.02, 0.5)
+    assert aim.tolist() == pytest.approx([0.5, 1.0])
 
 
-def test_designed_out_use_returns_more_slowly_and_not_beyond_the_first_design():
-    """From 0.8 back to 1 at a fifth of a tenth a month; a price of nothing aims no higher."""
-    at_first_price = thrifted_share(one(0.8), one(50.0), one(50.0), 0.5, 10.0, 0.2)
-    at_nothing = thrifted_share(one(0.8), one(0.0), one(50.0), 0.5, 10.0, 0.2)
-    assert at_first_price[0] == at_nothing[0] == pytest.approx(0.804)
+def test_half_the_response_is_triggered_at_the_trigger_share():
+    """Cost share 0.5 % at four times the price is 2 %, the trigger: half the elasticity."""
+    assert redesign_aim_share(one(4.0), one(0.005), 0.02, 1.0)[0] == pytest.approx(4.0**-0.5)
+
+
+def test_nothing_is_designed_back_in_beyond_the_first_design():
+    """A price below the first, or none, aims at the first design."""
+    assert redesign_aim_share(np.array([0.5, 0.0]), one(0.1), 0.02, 0.5).tolist() == [1.0, 1.0]
+
+
+def test_research_closes_a_part_of_the_gap_each_month_and_returns_more_slowly():
+    """Down from 1 to an aim of a half in tenths; up from 0.8 at a fifth of that speed."""
+    assert researched_share(one(1.0), one(0.5), 10.0, 0.2)[0] == pytest.approx(0.95)
+    assert researched_share(one(0.8), one(1.0), 10.0, 0.2)[0] == pytest.approx(0.804)
+
+
+def test_products_follow_designs_with_a_lag():
+    """After a first dear month designs have moved and products have not moved as far."""
+    buyers = sectors(cost_share=0.5)
+    buyers.plan(bulletin(priced(500.0)))
+    assert buyers.designed_share[0] < buyers.intensity_share[0] < 1.0
+
+
+def test_a_sector_switches_to_the_substitute_that_has_become_cheaper():
+    """Oxide at ten times its first price, metal at its own: use moves from one to the other."""
+    buyers = sectors(
+        2,
+        good=[OXIDE, METAL],
+        first_price_usd_per_kg=[50.0, 65.0],
+        demand_t=[10.0, 0.0],
+        substitute=[1, NO_SUBSTITUTE],
+        cost_share=0.2,
+        scenario=Scenario(thrift_elasticity=0.0),
+    )
+    for _ in range(24):
+        buyers.plan(bulletin(priced(500.0)))
+    kept, switched = buyers.normal_use_t(0)
+    assert kept < 9.0
+    assert kept + switched == pytest.approx(10.0)
 
 
 def test_activity_averages_one_over_the_first_year():
@@ -95,16 +138,16 @@ def test_a_sector_with_one_year_of_activity_stays_level():
 def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():
     """70 % well above the last price, the rest near it."""
     buyers, sheet = sectors(scenario=Scenario(consumer_step_share=0.6)), Sheet()
-    buyers.post(0, sheet, bulletin())
+    buyers.post(0, sheet, bulletin(), regime())
     quantity, limit = sheet.bids["buyer"]
     assert quantity[0].tolist() == pytest.approx([7.0, 2.0, 1.0])
     assert limit[0].tolist() == pytest.approx([80.0, 54.0, 51.0])
 
 
 def test_no_bid_exceeds_the_price_at_which_a_sector_goes_without():
-    """Ten times the first price, however dear the market."""
-    buyers, sheet = sectors(scenario=Scenario(choke_multiple=10.0)), Sheet()
-    buyers.post(0, sheet, bulletin(priced(4000.0)))
+    """Ten times the first price: with a cost share of a tenth the product costs 90 % more."""
+    buyers, sheet = sectors(cost_share=0.1, scenario=Scenario(choke_cost_rise=0.9)), Sheet()
+    buyers.post(0, sheet, bulletin(priced(4000.0)), regime())
     assert sheet.bids["buyer"][1].tolist() == [[500.0] * BID_STEPS]
 
 
@@ -113,7 +156,7 @@ def test_what_stock_cannot_cover_is_a_shortage():
     buyers = sectors()
     shortages, stocks = [], []
     for period in range(3):
-        buyers.post(period, Sheet(), bulletin())
+        buyers.post(period, Sheet(), bulletin(), regime())
         buyers.settle(np.zeros(BID_STEPS))
         shortages.append(float(buyers.shortage_t[0]))
         stocks.append(float(buyers.inventory_t[0]))
@@ -124,7 +167,7 @@ def test_what_stock_cannot_cover_is_a_shortage():
 def test_a_sector_uses_from_what_it_holds_and_buys():
     """Stock change is purchases less use."""
     buyers = sectors()
-    buyers.post(0, Sheet(), bulletin())
+    buyers.post(0, Sheet(), bulletin(), regime())
     buyers.settle(np.array([7.0, 2.0, 0.5]))
     assert buyers.bought_t[0] == 9.5
     assert buyers.consumed_t[0] == 10.0
@@ -148,7 +191,7 @@ def lived(cohort: Any, published: Any) -> np.ndarray:
     seen = []
     for period in range(3):
         sheet = Sheet()
-        cohort.post(period, sheet, published)
+        cohort.post(period, sheet, published, regime())
         quantity, limit = sheet.bids["buyer"]
         fill = np.zeros_like(quantity)
         fill[:, 0] = 0.5 * quantity[:, 0]

@@ -38,6 +38,7 @@ def advance(
     for period in range(months):
         life.advance(
             period,
+            np.zeros(rows),
             np.full(rows, margin),
             np.full(rows, cost),
             np.full(rows, project),
@@ -191,11 +192,8 @@ def test_building_takes_the_lead_time_and_the_delay_and_costs_the_budget():
     assert life.status[0] == Status.BUILDING
     spent, months = 0.0, 0
     while life.status[0] == Status.BUILDING:
-        spent += float(
-            life.advance(SIGNAL_MONTHS + months, np.zeros(1), np.ones(1), np.zeros(1), np.ones(1))[
-                0
-            ]
-        )
+        none, some = np.zeros(1), np.ones(1)
+        spent += float(life.advance(SIGNAL_MONTHS + months, none, none, some, none, some)[0])
         months += 1
     assert months == 30
     assert spent == pytest.approx(24e6)
@@ -230,6 +228,7 @@ def test_a_row_of_many_facilities_lives_as_that_facility_alone(words, margins):
             rows = len(life.status)
             life.advance(
                 period,
+                np.zeros(rows),
                 np.full(rows, margin),
                 np.full(rows, 10.0),
                 np.full(rows, margin + 3.0),
@@ -239,3 +238,59 @@ def test_a_row_of_many_facilities_lives_as_that_facility_alone(words, margins):
         np.testing.assert_array_equal(
             many.able_t(period), np.concatenate([life.able_t(period) for life in alone])
         )
+
+
+def indebted(earned_usd: float, worth_usd_per_kg: float, months: int = 48) -> Lifecycle:
+    """Build a private plant with borrowed money and run it at a monthly cash flow."""
+    life = lifecycle(
+        scenario=Scenario(
+            debt_share=0.6, debt_rate_per_year=0.1, liquidity_share=0.1, project_life_years=20.0
+        ),
+        status="construction",
+        start_year=2024.0,
+        capex_usd=24e6,
+    )
+    cash = 0.0
+    for _ in range(months):
+        operating = life.status[0] == Status.OPERATING
+        cash += earned_usd if operating else 0.0
+        spent = life.advance(0, *(np.array([v]) for v in (cash, 1.0, 10.0, worth_usd_per_kg, 1e9)))
+        cash -= float(spent[0])
+    return life
+
+
+def test_a_plant_built_with_debt_that_earns_nothing_goes_bankrupt_and_stands_idle():
+    """Its creditors write it down, and it owes nothing any more."""
+    life = indebted(earned_usd=-2e5, worth_usd_per_kg=0.0)
+    assert life.bankrupt[0]
+    assert life.status[0] == Status.MOTHBALLED
+    assert life.debt_usd[0] == 0.0
+    fresh = lifecycle(scenario=Scenario(), capex_usd=24e6)
+    assert life.capital_charge_usd_per_kg[0] < 0.5 * fresh.capital_charge_usd_per_kg[0]
+
+
+def test_lenders_carry_a_plant_whose_prospects_are_worth_its_debt():
+    """A long-run margin of 20 USD/kg on 1,200 t a year against 14 million of debt."""
+    assert not indebted(earned_usd=-2e5, worth_usd_per_kg=20.0).bankrupt[0]
+
+
+def test_a_plant_that_earns_pays_its_debt_down():
+    life = indebted(earned_usd=1e6, worth_usd_per_kg=20.0)
+    assert not life.bankrupt[0]
+    assert life.debt_usd[0] < 0.5 * 0.6 * 24e6
+
+
+def test_a_bankrupt_plant_starts_again_under_a_new_owner_not_before_it_is_sold():
+    """Idle for the resale time even if margins are good at once, then by the usual signal."""
+    scenario = Scenario(resale_months=24.0, cost_spread_share=0.0)
+    life = lifecycle(scenario=scenario)
+    life.fail(np.array([True]))
+    started = advance(life, 36, margin=5.0)
+    assert 24 <= started.index(Status.OPERATING) <= 24 + SIGNAL_MONTHS
+
+
+def test_an_unused_plant_in_debt_pays_its_fixed_cost_and_one_without_does_not():
+    life = lifecycle(2, scenario=Scenario(fixed_cost_share=0.4))
+    life.debt_usd = np.array([1e6, 0.0])
+    cost = life.idle_cost_usd(np.full(2, 5.0), np.full(2, 60.0))
+    assert cost.tolist() == pytest.approx([0.4 * 5.0 * 40.0 * 1000.0, 0.0])

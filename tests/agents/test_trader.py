@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from rare_market.agents.trader import (
     ASK_FACTOR_RANGE,
     ASK_STEPS,
+    alarmed_share,
     ask_curve,
+    expected_gain_share,
     expected_price_usd_per_kg,
     smooth,
     storage_target_t,
+    wanted_cover_months,
 )
 from rare_market.model import RareEarthMarket
 from rare_market.scenario import Scenario
@@ -32,7 +35,7 @@ def test_every_mesa_agent_is_a_view_of_its_row():
     """An agent's number is the entry of its cohort's column, also after a month."""
     market = RareEarthMarket(Scenario(years=1))
     market.step()
-    cohorts = (market.producers, market.processors, market.buyers, market.states)
+    cohorts = tuple(market.cohorts.values())
     assert len(market.agents) == sum(cohort.rows for cohort in cohorts)
     for agent in market.agents:
         assert agent.name == agent.cohort.name[agent.row]
@@ -141,3 +144,30 @@ def test_orders_are_posted_on_what_was_published_only():
     cohort.post(first, bulletin(), regime())
     cohort.post(second, bulletin(), regime())
     np.testing.assert_array_equal(first.asks["producer"][1], second.asks["producer"][1])
+
+
+def test_the_gain_expected_of_holding_is_trend_and_return_to_the_mean_less_carrying_cost():
+    """1 % a month, half price, half of the distance back in a year, 12 % cost."""
+    s = Scenario(reversion_share_per_year=0.5, carrying_cost_share_per_year=0.12)
+    gain = expected_gain_share(column(0.01), column(25.0), column(50.0), s)
+    assert gain[0] == pytest.approx(0.12 + 0.5 * np.log(2.0) - 0.12)
+
+
+def test_cover_is_usual_in_a_quiet_market_rises_with_gain_and_alarm_and_falls_with_prices():
+    """Two months of cover and a response of one to each."""
+    s = Scenario(
+        hoarding_response=1.0,
+        alarm_response=1.0,
+        carrying_cost_share_per_year=0.1,
+        least_cover_share=0.5,
+        most_cover_share=3.0,
+    )
+    gain = column(-0.1, 0.4, -0.1, -0.3, -5.0, 9.0)
+    alarm = column(0.0, 0.0, 0.5, 0.0, 0.0, 0.0)
+    cover = wanted_cover_months(np.full(6, 2.0), gain, alarm, s)
+    assert cover.tolist() == pytest.approx([2.0, 2.8, 3.0, 1.6, 1.0, 6.0])
+
+
+def test_alarm_rises_at_once_and_is_forgotten_slowly():
+    assert alarmed_share(column(0.0), column(0.6), 10.0)[0] == 0.6
+    assert alarmed_share(column(0.6), column(0.0), 10.0)[0] == pytest.approx(0.54)

@@ -48,6 +48,8 @@ SLACK: dict[str, dict[str, Any]] = {
     "environmental_standard": {"cost_usd_per_kg": 0.0},
     "recycling_support": {"collection_usd_per_kg": 0.0, "conversion_share": 0.0},
     "technology_sharing": {"gain_share": 0.0, "programme_musd_per_year": 0.0},
+    "enforcement": {"closed_share": 0.0},
+    "export_threat": {"alarm_share": 0.0},
 }
 BINDING: dict[str, dict[str, Any]] = {
     "undercutting": {"depth_share": 0.7},
@@ -75,6 +77,8 @@ BINDING: dict[str, dict[str, Any]] = {
     "environmental_standard": {"border_adjustment": True, "producers": "allied"},
     "recycling_support": {},
     "technology_sharing": {},
+    "enforcement": {"producers": "MMR", "closed_share": 0.5},
+    "export_threat": {"alarm_share": 0.8},
 }
 # months until an instrument can show: projects are decided on half a year of signals
 ACTS_WITHIN = dict.fromkeys(("grant", "loan", "guarantee", "equity", "permit_fast_track"), 18)

@@ -53,7 +53,7 @@ def test_the_rent_goes_to_the_holder_of_the_licences(sold):
     """Rent per tonne times the tonnes let out, to the sellers in China or to its treasury."""
     policy = ExportQuota(start_year=2025.0, quota_t_per_year=QUOTA_T_PER_YEAR, licences_sold=sold)
     records = run([policy], years=2)
-    holders, others = ("producer", "processor"), ("state",)
+    holders, others = ("producer", "processor", "merchant"), ("state",)
     if sold:
         holders, others = others, holders
     c = records.catalogue

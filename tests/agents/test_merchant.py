@@ -1,0 +1,82 @@
+"""Merchants: what speculators store and when they sell, and how smuggling follows the wedge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rare_market.agents.merchant import Merchants, smuggled_t
+from rare_market.scenario import Scenario
+from tests.conftest import CHN, OXIDE, USA, Sheet, bulletin
+
+
+def merchants(scenario: Scenario | None = None, **columns: object) -> Merchants:
+    """Return a speculator in China with room for 90 t, and a smuggler of 12 t a month to the US."""
+    own = {
+        "good": np.array([OXIDE, OXIDE]),
+        "place": np.array([CHN, CHN]),
+        "sells_at": np.array([CHN, USA]),
+        "room_t": np.array([90.0, 12.0]),
+        "cost_usd_per_kg": np.array([0.0, 2.0]),
+        "risk_share": np.array([0.0, 0.1]),
+    }
+    return Merchants(
+        names=("store", "smuggle"), **{**own, **columns}, scenario=scenario or Scenario()
+    )
+
+
+def rising(trend_per_month: float) -> object:
+    published = bulletin()
+    return published._replace(
+        trend_per_month=np.full_like(published.trend_per_month, trend_per_month)
+    )
+
+
+def test_a_speculator_buys_while_the_trend_beats_the_carrying_cost():
+    """A third of the gap a month; nothing in a quiet market."""
+    cohort, quiet, boom = merchants(), Sheet(), Sheet()
+    cohort.post(quiet, bulletin())
+    cohort.post(boom, rising(0.2))
+    assert quiet.bids["merchant"][0][0] == 0.0
+    assert boom.bids["merchant"][0][0] == pytest.approx(90.0 / 3.0)
+
+
+def test_a_speculator_sells_what_it_holds_when_the_rise_ends():
+    cohort, sheet = merchants(), Sheet()
+    cohort.inventory_t[0] = 60.0
+    cohort.post(sheet, bulletin())
+    assert sheet.asks["merchant"][0][0].sum() == pytest.approx(60.0 / 3.0)
+
+
+def test_a_speculator_stores_when_the_premium_abroad_grows():
+    """Usual in the first month; twice as dear abroad later."""
+    cohort, sheet = merchants(Scenario(parity_response=1.0)), Sheet()
+    published = bulletin()
+    cohort.post(sheet, published)
+    price = published.price_usd_per_kg.copy()
+    price[:, USA] *= 2.0
+    cohort.post(sheet, published._replace(period=1, price_usd_per_kg=price))
+    assert sheet.bids["merchant"][0][0] > 0.0
+
+
+def test_a_smuggler_bids_what_a_load_brings_abroad_less_risk_and_cost():
+    """50 USD/kg abroad, a tenth lost, 2 USD/kg of outlay: 43."""
+    cohort, sheet = merchants(), Sheet()
+    cohort.post(sheet, bulletin())
+    quantity, limit = sheet.bids["merchant"]
+    assert quantity[1] == 12.0
+    assert limit[1] == pytest.approx(0.9 * 50.0 - 2.0)
+
+
+def test_a_smuggled_load_arrives_less_what_is_lost_on_the_way():
+    cohort = merchants()
+    cohort.inventory_t[:] = 0.0
+    cohort.settle(np.zeros(4), np.array([0.0, 10.0]))
+    assert cohort.inventory_t[1] == pytest.approx(9.0)
+    assert cohort.lost_t[1] == pytest.approx(1.0)
+
+
+def test_smuggling_grows_with_its_margin_and_shrinks_with_its_loss():
+    """Half a year's response to a margin of a half, and of minus a half or worse."""
+    grown = smuggled_t(np.full(3, 12.0), np.array([0.5, -0.5, -2.0]), 1.2)
+    assert grown.tolist() == pytest.approx([12.6, 11.4, 11.4])
