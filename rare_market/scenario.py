@@ -46,25 +46,25 @@ class Scenario:
 
     # price formation
     ask_flow_slope: float = parameter(
-        0.35, "share", 0.0, 2.0, "rise of asks when a month's sales double"
+        0.17, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
         0.15, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
     )
     bid_step_share: float = parameter(
-        0.15, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
+        0.41, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
     )
     consumer_step_share: float = parameter(
         0.6, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
-        0.5, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
+        0.63, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
     )
     extrapolation_mean: float = parameter(
         0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
     )
     extrapolation_sd: float = parameter(0.3, "share", 0.0, 1.0, "spread of that part over traders")
-    trend_months: float = parameter(6.0, "months", 1.0, 36.0, "memory of the price trend")
+    trend_months: float = parameter(4.3, "months", 1.0, 36.0, "memory of the price trend")
     quote_band_share: float = parameter(
         0.02,
         "share",
@@ -92,14 +92,14 @@ class Scenario:
 
     # fear
     hoarding_response: float = parameter(
-        1.0,
+        0.2,
         "",
         0.0,
         10.0,
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
     reversion_share_per_year: float = parameter(
-        0.5,
+        0.19,
         "1/year",
         0.0,
         3.0,
@@ -109,36 +109,40 @@ class Scenario:
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
     alarm_response: float = parameter(
-        1.0, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+        4.5, "", 0.0, 10.0, "rise of users' cover when no order is filled"
     )
     alarm_months: float = parameter(
-        9.0, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
+        3.3, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
     )
     least_cover_share: float = parameter(
-        0.4, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
+        0.3, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
     )
     most_cover_share: float = parameter(
-        4.0, "", 1.0, 20.0, "most cover of users, of their usual one"
+        3.3, "", 1.0, 20.0, "most cover of users, of their usual one"
     )
 
     # merchants
     speculation_months: float = parameter(
-        2.0, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+        0.36, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
     )
     parity_response: float = parameter(
-        0.5, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
+        0.57, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_response_per_year: float = parameter(
-        1.0, "share/year", 0.0, 10.0, "growth of smuggling per unit of margin that the wedge leaves"
+        0.38,
+        "share/year",
+        0.0,
+        10.0,
+        "growth of smuggling per unit of margin that the wedge leaves",
     )
 
     # stocks and production
     sales_memory_months: float = parameter(4.0, "months", 1.0, 24.0, "memory of expected sales")
     stock_adjust_months: float = parameter(
-        6.0, "months", 1.0, 24.0, "time in which a stock gap is closed"
+        2.5, "months", 1.0, 24.0, "time in which a stock gap is closed"
     )
     margin_response: float = parameter(
-        0.8, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
+        1.3, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
     )
     normal_margin_share: float = parameter(
         0.06, "share", 0.0, 0.3, "margin on sales at which a plant keeps its output"
@@ -176,7 +180,7 @@ class Scenario:
         0.05, "share", 0.0, 0.5, "spread of plants' cash cost around the data row"
     )
     storage_response: float = parameter(
-        0.5, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
+        1.5, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
     )
     expansion_per_year: float = parameter(
         0.25, "1/year", 0.0, 2.0, "growth of a practised plant per unit of margin above its charge"
@@ -193,7 +197,7 @@ class Scenario:
         15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
     )
     informal_response_per_year: float = parameter(
-        0.6,
+        0.28,
         "share/year",
         0.0,
         5.0,
@@ -212,7 +216,7 @@ class Scenario:
 
     # investment
     expectation_months: float = parameter(
-        24.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
+        18.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
     )
     hurdle_rate_per_year: float = parameter(
         0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "benchmark_2024"
@@ -250,7 +254,7 @@ class Scenario:
         0.25, "share", 0.0, 2.0, "cash raised with a project, of its capital cost"
     )
     fixed_cost_share: float = parameter(
-        0.4, "share", 0.0, 1.0, "part of cash cost that an unused plant in debt still pays"
+        0.27, "share", 0.0, 1.0, "part of cash cost that an unused plant in debt still pays"
     )
     resale_months: float = parameter(
         24.0, "months", 0.0, 120.0, "idle time until a bankrupt plant has a new owner"
@@ -261,7 +265,7 @@ class Scenario:
 
     # the Chinese quota rule outside any strategy
     quota_demand_share: float = parameter(
-        0.5,
+        0.62,
         "share",
         0.0,
         2.0,
@@ -269,7 +273,7 @@ class Scenario:
         "miit_quota_2024",
     )
     quota_price_response: float = parameter(
-        0.06,
+        0.38,
         "share",
         0.0,
         2.0,
@@ -292,10 +296,10 @@ class Scenario:
         1.0, "", 0.0, 3.0, "multiplies every sector's growth"
     )
     elasticity_multiplier: float = parameter(
-        1.0, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
+        0.54, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
     )
     thrift_elasticity: float = parameter(
-        0.5,
+        0.65,
         "",
         0.0,
         3.0,
@@ -303,7 +307,7 @@ class Scenario:
         "elasticity_priors",
     )
     thrift_months: float = parameter(
-        24.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
+        20.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
     )
     thrift_trigger_share: float = parameter(
         0.02,
@@ -313,7 +317,7 @@ class Scenario:
         "share of a product's cost at which half the redesign is triggered",
     )
     switch_elasticity: float = parameter(
-        1.0, "", 0.0, 10.0, "long-run switch to a substitute good with its relative price"
+        1.7, "", 0.0, 10.0, "long-run switch to a substitute good with its relative price"
     )
     thrift_recovery_share: float = parameter(
         0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "assumed"
