@@ -14,6 +14,13 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 TESTED_ELSEWHERE = {
     "__init__.py": "version only",
     "agents/__init__.py": "a docstring only",
+    **dict.fromkeys(
+        (f"clearing/{part}.py" for part in ("__init__", "answer", "month", "problem", "simplex")),
+        "the kernel is tested as a whole: test_clearing*.py, test_textbook.py",
+    ),
+    "clearing/paths.py": "the fallback, against the search: test_clearing.py",
+    "clearing/quotas.py": "against the joint programme: test_clearing_laws.py",
+    "clearing/rents.py": "against the joint programme: test_clearing_laws.py",
     "policies/__init__.py": "the list of instruments: policies/test_laws.py",
     "policies/base.py": "what holds of every instrument: policies/test_laws.py",
     "policies/current_law.py": "no instrument; its rules are those of test_equilibrium_2024.py",
@@ -53,7 +60,7 @@ def test_chance_is_drawn_in_shocks_only(name):
 @pytest.mark.parametrize("name", FILES)
 def test_numba_is_imported_by_the_kernel_only(name):
     """Everything else is plain numpy."""
-    assert "numba" not in imported(name) or name == "clearing.py"
+    assert "numba" not in imported(name) or name == "clearing/problem.py"
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,0 +1,410 @@
+"""The clearing of one month: prices, fills and flows of every good between all places.
+
+The programme
+-------------
+Each good has one supply node per place, where the asks `i` stand, and one demand node per place
+and class of buyers, where the bids `j` stand. A lane leads from an ask's place `o` to a demand
+node `d`; nothing is exported again. Fills `x` (t) and flows `f` (t) are chosen to
+
+    maximise    sum_j b_j x_j  -  sum_i a_i x_i  -  sum_od c_od f_od
+    subject to  sum_{i at o} x_i = sum_d f_od     at every supply node     (dual p_o)
+                sum_o f_od = sum_{j at d} x_j     at every demand node     (dual p_d)
+                0 <= x <= q,   0 <= f <= u                                 (rent r_od of a lane)
+                sum of f over the lanes of quota k <= Q_k                  (rent R_k of a quota)
+
+====  =========================================================  ===========================
+sym.  meaning                                                    argument or result
+====  =========================================================  ===========================
+a, b  limits of asks and bids, USD/kg                            ask_/bid_limit_usd_per_kg
+q     quantities offered and asked for, t                        ask_/bid_quantity_t
+c     cost of a lane, USD/kg; inf: no lane                       lane_cost_usd_per_kg
+u     limit of a lane, t; inf: none; 0: closed                   lane_limit_t
+Q     tonnage of a quota, t, over its goods and foreign lanes    Quotas.quota_t
+x     fills, t, in the order given                               ask_fill_t, bid_fill_t
+f     flows, t                                                   flow_t
+p_o   netback, what a seller at o keeps, USD/kg                  netback_usd_per_kg
+p_d   delivered price, what a buyer at d pays, USD/kg            price_usd_per_kg
+r     max(0, p_d - p_o - c - R) on limited lanes, USD/kg         lane_rent_usd_per_kg
+R     rent of a quota, the same for every tonne it counts        quota_rent_usd_per_kg
+====  =========================================================  ===========================
+
+Prices and ties
+---------------
+Optimal prices of a node form an interval; `_low` and `_high` are its ends and the price is the
+middle, which is itself optimal at all nodes together. Where one end is infinite the node has no
+orders of its own and is quoted from its neighbours: import parity or netback parity. Where both
+are, the price is NaN. Under a quota the intervals hold at the published rent, itself the middle
+of its interval (the least where any higher rent does as well; 0 if free trade keeps the quota).
+Orders of one node at one limit share pro rata. Between lanes a tie goes to the domestic lane,
+then by a hash of the places' keys, so that results depend neither on the order of the orders
+nor on the numbering of the places nor on the price hint, to the last bit. Of several mixes that
+quotas sharing a good may leave, one is chosen, the same every time.
+
+Numbers
+-------
+Limits and costs are rounded to 1e-6 USD/kg, quantities cut to 1e-9 t, and everything is counted
+in whole ticks and lots: balances are exact, a residue of 1e-14 t cannot set a price, and only
+pro rata shares are rounded. Limits beyond 1e6 USD/kg, such as inf, count as 1e6.
+
+Certificate
+-----------
+Per good, computed from the results and not from the search: `gap_relative` (dual less primal
+value, relative to all quantities at the dearest limit), `excess_demand_t` (largest imbalance of
+a node, before shares are rounded), and `slackness_violation_usd` (largest gain left untaken or
+trade at a loss). All three are exactly zero without quotas, and with one quota that names an
+origin. Quotas that share goods, or name no place, can have a rent between quarters of a tick; it
+is rounded to them. `fallback` marks goods that reached the limit of pivots and were solved by
+the slower method.
+
+Status of a demand node
+-----------------------
+CLEARED       goods were delivered and the highest bids were served in full
+SUPPLY_SHORT  the highest bids were not served in full although goods were delivered, or no ask
+              with a quantity can reach the node: the price is the buyers' limit
+DEMAND_SHORT  no bid with a quantity, though asks can reach the node: the price is a quote
+NO_TRADE      neither, or no bid meets the cheapest landed ask: the price is a quote
+
+Method
+------
+A dual network simplex on the places. Prices start from the hint; any numbers will do. The nodes
+form trees of indifferent lanes, each hanging on one partly used order, the one that sets its
+prices. Where an order or lane is out of its range the tree is cut, and the prices of the cut
+piece move, past whole orders if need be, until its excess demand is gone. Orders are never
+sorted. A quota's rent is found by clearing its goods at trial rents: use falls with the rent.
+"""
+
+# mypy: allow-untyped-calls
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rare_market.clearing.answer import (
+    CLEARED,
+    DEMAND_SHORT,
+    NO_TRADE,
+    SUPPLY_SHORT,
+)
+from rare_market.clearing.month import clear_goods
+from rare_market.clearing.problem import OK, PROBLEMS
+from rare_market.clearing.quotas import Quotas, no_quotas
+from rare_market.clearing.rents import enforce
+
+__all__ = [
+    "CLEARED",
+    "DEMAND_SHORT",
+    "NO_TRADE",
+    "STATUS_NAMES",
+    "SUPPLY_SHORT",
+    "BookLayout",
+    "Clearing",
+    "OneGood",
+    "Quotas",
+    "book_layout",
+    "clear",
+    "clear_one",
+    "no_quotas",
+]
+
+STATUS_NAMES = ("cleared", "no trade", "supply short", "demand short")
+PIVOT_LIMIT = 10_000  # per good
+_NO_PLACE, _NO_RENT, _WHOLE = np.zeros(0, np.int64), np.zeros((1, 0), np.int64), np.ones(1)
+_NO_QUOTAS = (np.zeros((0, 0), np.bool_), _NO_PLACE, _NO_PLACE, _NO_RENT, _WHOLE, _NO_PLACE)
+
+
+class BookLayout(NamedTuple):
+    """Static grouping of the orders by good and node; build it with :func:`book_layout`."""
+
+    goods: int
+    places: int
+    buyer_classes: int
+    asks: int
+    bids: int
+    good: np.ndarray  # 0, 1, ...
+    node_start: np.ndarray  # [good * node + 1] first slot of each node
+    slot_order: np.ndarray  # [slot] index of the ask or bid
+    tie_weight: np.ndarray  # [origin, demand node]
+
+
+class Clearing(NamedTuple):
+    """Result of :func:`clear`; the module docstring defines the fields.
+
+    Attributes
+    ----------
+    ask_fill_t, bid_fill_t
+        ``[order]`` in the order given.
+    flow_t, lane_rent_usd_per_kg
+        ``[good, origin, demand node]``; rents on limited lanes, without the quotas' rents.
+    netback_usd_per_kg, netback_low_usd_per_kg, netback_high_usd_per_kg
+        ``[good, place]``.
+    price_usd_per_kg, price_low_usd_per_kg, price_high_usd_per_kg
+        ``[good, demand node]``, demand node = place * buyer classes + buyer class.
+    quota_rent_usd_per_kg
+        ``[quota]``.
+    marginal_ask, marginal_bid
+        ``[good, node]``, supply nodes first: the partly filled order that sets the node's price,
+        directly or over lanes with room; of several at one limit the first; -1 if none.
+    status
+        ``[good, demand node]``.
+    gap_relative, excess_demand_t, slackness_violation_usd, fallback
+        ``[good]`` the certificate.
+    node_price_usd_per_kg
+        ``[good, node]`` netbacks, then prices: the best price hint for the next period.
+    """
+
+    ask_fill_t: np.ndarray
+    bid_fill_t: np.ndarray
+    flow_t: np.ndarray
+    netback_usd_per_kg: np.ndarray
+    netback_low_usd_per_kg: np.ndarray
+    netback_high_usd_per_kg: np.ndarray
+    price_usd_per_kg: np.ndarray
+    price_low_usd_per_kg: np.ndarray
+    price_high_usd_per_kg: np.ndarray
+    lane_rent_usd_per_kg: np.ndarray
+    quota_rent_usd_per_kg: np.ndarray
+    marginal_ask: np.ndarray
+    marginal_bid: np.ndarray
+    status: np.ndarray
+    gap_relative: np.ndarray
+    excess_demand_t: np.ndarray
+    slackness_violation_usd: np.ndarray
+    fallback: np.ndarray
+    node_price_usd_per_kg: np.ndarray
+
+
+class OneGood(NamedTuple):
+    """Result of :func:`clear_one`: as :class:`Clearing`, per place."""
+
+    price_usd_per_kg: np.ndarray
+    price_low_usd_per_kg: np.ndarray
+    price_high_usd_per_kg: np.ndarray
+    netback_usd_per_kg: np.ndarray
+    netback_low_usd_per_kg: np.ndarray
+    netback_high_usd_per_kg: np.ndarray
+    ask_fill_t: np.ndarray
+    bid_fill_t: np.ndarray
+    flow_t: np.ndarray
+    lane_rent_usd_per_kg: np.ndarray
+    status: np.ndarray
+    gap_relative: float
+
+
+def book_layout(
+    ask_good: np.ndarray,
+    ask_place: np.ndarray,
+    bid_good: np.ndarray,
+    bid_node: np.ndarray,
+    goods: int,
+    places: int,
+    buyer_classes: int,
+    place_key: np.ndarray | None = None,
+) -> BookLayout:
+    """Group the orders by good and node, once for as long as their owners stay the same.
+
+    Parameters
+    ----------
+    ask_good, ask_place, bid_good, bid_node
+        codes, an entry per order; demand node = place * buyer_classes + buyer class.
+    goods, places, buyer_classes
+        how many there are.
+    place_key
+        ``[place]`` whole numbers that name the places for the rule of ties; their codes if left
+        out. With keys the results do not depend on how the places are numbered.
+    """
+    ask_good = _codes("ask_good", ask_good, goods)
+    ask_place = _codes("ask_place", ask_place, places)
+    bid_good = _codes("bid_good", bid_good, goods)
+    bid_node = _codes("bid_node", bid_node, places * buyer_classes)
+    if len(ask_good) != len(ask_place):
+        raise ValueError("ask_place must have one entry per ask_good.")
+    if len(bid_good) != len(bid_node):
+        raise ValueError("bid_node must have one entry per bid_good.")
+    nodes = places * (1 + buyer_classes)
+    key = np.concatenate([ask_good * nodes + ask_place, bid_good * nodes + places + bid_node])
+    slot = np.argsort(key, kind="stable")
+    keys = np.arange(places) if place_key is None else np.asarray(place_key)
+    return BookLayout(
+        goods,
+        places,
+        buyer_classes,
+        len(ask_good),
+        len(bid_good),
+        np.arange(goods),
+        np.searchsorted(key[slot], np.arange(goods * nodes + 1)).astype(np.uint32),
+        np.where(slot < len(ask_good), slot, slot - len(ask_good)).astype(np.uint32),
+        _tie_weights(keys.astype(np.uint64), buyer_classes),
+    )
+
+
+def _codes(name: str, codes: np.ndarray, count: int) -> np.ndarray:
+    result = np.asarray(codes, dtype=np.int64)
+    if result.ndim != 1 or (result.size and (result.min() < 0 or result.max() >= count)):
+        raise ValueError(f"{name} must be a vector of codes from 0 to {count - 1}.")
+    return result
+
+
+def _tie_weights(place_key: np.ndarray, buyer_classes: int) -> np.ndarray:
+    """Hash both ends of every lane (splitmix64) to [2^30, 2^31), domestic lanes highest.
+
+    The weights are taken off the costs far below a tick. They decide between optima only; that
+    they differ by a hash makes a second tie, between sums of weights, as good as impossible.
+    """
+    destination = np.repeat(place_key, buyer_classes)
+    buyer_class = np.tile(np.arange(buyer_classes, dtype=np.uint64), len(place_key))
+    mixed = (
+        place_key[:, None] * np.uint64(0x9E3779B97F4A7C15)
+        + destination * np.uint64(0xC2B2AE3D27D4EB4F)
+        + buyer_class * np.uint64(0x165667B19E3779F9)
+    )
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    weight = (mixed ^ (mixed >> np.uint64(31))) >> np.uint64(35)
+    domestic = place_key[:, None] == destination
+    return (weight + np.where(domestic, np.uint64(3 << 29), np.uint64(2 << 29))).astype(np.int64)
+
+
+def clear(
+    layout: BookLayout,
+    ask_quantity_t: np.ndarray,
+    ask_limit_usd_per_kg: np.ndarray,
+    bid_quantity_t: np.ndarray,
+    bid_limit_usd_per_kg: np.ndarray,
+    lane_cost_usd_per_kg: np.ndarray,
+    lane_limit_t: np.ndarray,
+    quotas: Quotas | None = None,
+    price_hint_usd_per_kg: np.ndarray | None = None,
+) -> Clearing:
+    """Clear all goods of one month; the module docstring states the problem.
+
+    Parameters
+    ----------
+    layout
+        from :func:`book_layout`.
+    ask_quantity_t, ask_limit_usd_per_kg, bid_quantity_t, bid_limit_usd_per_kg
+        ``[order]``; an order of no quantity takes no part. Limits may be negative (disposal).
+    lane_cost_usd_per_kg, lane_limit_t
+        ``[good, origin, demand node]``.
+    quotas
+        tonnage quotas, if any.
+    price_hint_usd_per_kg
+        ``[good, node]``, best `node_price_usd_per_kg` of the month before. It can only change
+        how long the search takes; NaN and nonsense are allowed.
+    """
+    goods, places = layout.goods, layout.places
+    demands = places * layout.buyer_classes
+    nodes = places + demands
+    lanes = (goods, places, demands)
+    asks, bids = (layout.asks,), (layout.bids,)
+    market = (
+        layout.node_start,
+        layout.slot_order,
+        layout.tie_weight,
+        _array("ask_quantity_t", ask_quantity_t, asks),
+        _array("ask_limit_usd_per_kg", ask_limit_usd_per_kg, asks),
+        _array("bid_quantity_t", bid_quantity_t, bids),
+        _array("bid_limit_usd_per_kg", bid_limit_usd_per_kg, bids),
+        _array("lane_cost_usd_per_kg", lane_cost_usd_per_kg, lanes),
+        _array("lane_limit_t", lane_limit_t, lanes),
+        _array("price_hint_usd_per_kg", price_hint_usd_per_kg, (goods, nodes))
+        if price_hint_usd_per_kg is not None
+        else np.empty((0, nodes)),
+    )
+    ask_fill_t, bid_fill_t, flow_t = np.zeros(asks), np.zeros(bids), np.zeros(lanes)
+    lane_rent, quoted = np.zeros(lanes), np.empty((3, goods, nodes))
+    marginal = np.empty((2, goods, nodes), dtype=np.int64)
+    status = np.empty((goods, demands), dtype=np.int8)
+    certificate, fallback = np.empty((3, goods)), np.zeros(goods, dtype=np.bool_)
+    results = (
+        *(ask_fill_t, bid_fill_t, flow_t, lane_rent, quoted, marginal, status, certificate),
+        fallback,
+    )
+    problem = clear_goods(layout.good, *market, *_NO_QUOTAS, PIVOT_LIMIT, *results, _WHOLE)
+    if problem != OK:
+        raise ValueError(PROBLEMS[problem])
+    rent = np.zeros(0)
+    if quotas is not None and len(quotas.quota_t):
+        rent = enforce(quotas, goods, market, PIVOT_LIMIT, results)
+    price, low, high = quoted
+    return Clearing(
+        ask_fill_t,
+        bid_fill_t,
+        flow_t,
+        price[:, :places],
+        low[:, :places],
+        high[:, :places],
+        price[:, places:],
+        low[:, places:],
+        high[:, places:],
+        lane_rent,
+        rent,
+        marginal[0],
+        marginal[1],
+        status,
+        certificate[0],
+        certificate[1],
+        certificate[2],
+        fallback,
+        price,
+    )
+
+
+def clear_one(
+    ask_place: np.ndarray,
+    ask_quantity_t: np.ndarray,
+    ask_limit_usd_per_kg: np.ndarray,
+    bid_place: np.ndarray,
+    bid_quantity_t: np.ndarray,
+    bid_limit_usd_per_kg: np.ndarray,
+    trade_cost_usd_per_kg: np.ndarray,
+    flow_limit_t: np.ndarray,
+) -> OneGood:
+    """Clear one good between places, each with one class of buyers.
+
+    Costs and limits are ``[origin, destination]``, the diagonal being the domestic lanes; a cost
+    of inf means no lane, a limit of inf no limit.
+
+    Place 0 serves its own buyer and, at 10 USD/kg, part of place 1, whose dear ask sets both
+    prices.
+
+    >>> free = [[np.inf, np.inf], [np.inf, np.inf]]
+    >>> result = clear_one([0, 1], [8, 5], [20, 60], [0, 1], [3, 9], [100, 100],
+    ...                    [[0, 10], [10, 0]], free)
+    >>> result.price_usd_per_kg.tolist()
+    [50.0, 60.0]
+    >>> result.flow_t.tolist()
+    [[3.0, 5.0], [0.0, 4.0]]
+    """
+    cost = np.asarray(trade_cost_usd_per_kg, dtype=np.float64)
+    limit = np.asarray(flow_limit_t, dtype=np.float64)
+    if cost.ndim != 2 or cost.shape[0] != cost.shape[1]:
+        raise ValueError("trade_cost_usd_per_kg must have a row and a column per place.")
+    ask_good = np.zeros(np.shape(ask_place), dtype=np.int64)
+    bid_good = np.zeros(np.shape(bid_place), dtype=np.int64)
+    layout = book_layout(ask_good, ask_place, bid_good, bid_place, 1, len(cost), 1)
+    result = clear(
+        *(layout, ask_quantity_t, ask_limit_usd_per_kg, bid_quantity_t, bid_limit_usd_per_kg),
+        *(cost[None], limit[None]),
+    )
+    return OneGood(
+        result.price_usd_per_kg[0],
+        result.price_low_usd_per_kg[0],
+        result.price_high_usd_per_kg[0],
+        result.netback_usd_per_kg[0],
+        result.netback_low_usd_per_kg[0],
+        result.netback_high_usd_per_kg[0],
+        result.ask_fill_t,
+        result.bid_fill_t,
+        result.flow_t[0],
+        result.lane_rent_usd_per_kg[0],
+        result.status[0],
+        float(result.gap_relative[0]),
+    )
+
+
+def _array(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    result = np.ascontiguousarray(values, dtype=np.float64)
+    if result.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {result.shape}.")
+    return result

@@ -1,0 +1,124 @@
+"""The fallback: successive shortest paths, slower than the simplex but certain to end.
+
+It takes always the most profitable trade still possible, so every trade uses up an order or turns
+a lane. Its result is written as the simplex would: trees of lanes with room, each hanging on the
+order it uses in part.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.clearing.problem import FAR, INF, UNLIMITED, compiled, compiled_with_arrays
+from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
+
+
+@compiled_with_arrays
+def trade_by_paths(arcs, order, cost, node, arc):
+    """Solve one good; see :func:`rare_market.clearing.simplex.search`."""
+    places, demands = cost.shape
+    nodes = places + demands
+    cost, flow = cost.copy(), np.zeros((places, demands), np.int64)
+    room = np.full((places, demands), UNLIMITED)
+    for a in range(arcs):
+        o, d = arc[a].tail, arc[a].head - places
+        cost[o, d], room[o, d] = arc[a].cost, arc[a].lots
+    step, size, used = (
+        np.empty(nodes, np.int64),
+        np.zeros(nodes, np.int64),
+        np.zeros(nodes, np.int64),
+    )
+    reach, parent = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    for v in range(nodes):
+        step[v] = -FAR if v < places else FAR
+    while True:
+        for v in range(nodes):  # asks are taken from the cheapest on, bids from the dearest
+            sign = 1 if v < places else -1
+            if used[v] == size[v]:
+                step[v] = look_beyond(v, step[v], sign, order, node)[1]
+                size[v], used[v] = look_beyond(v, step[v], sign, order, node)[0], 0
+            reach[v] = step[v] if v < places and size[v] > 0 else INF
+            parent[v] = v
+        changed = True
+        while changed:
+            changed = False
+            for o in range(places):
+                for d in range(demands):
+                    v, c = places + d, cost[o, d]
+                    forward = c < INF and flow[o, d] < room[o, d] and reach[o] < INF
+                    if forward and reach[o] + c < reach[v]:
+                        reach[v], parent[v], changed = reach[o] + c, o, True
+                    if flow[o, d] > 0 and reach[v] - c < reach[o]:
+                        reach[o], parent[o], changed = reach[v] - c, v, True
+        gain, buyer = np.int64(0), -1
+        for v in range(places, nodes):
+            if size[v] > 0 and reach[v] < INF and step[v] - reach[v] > gain:
+                gain, buyer = step[v] - reach[v], v
+        if buyer < 0:
+            break
+        amount, v = size[buyer] - used[buyer], buyer
+        while parent[v] != v:
+            u = parent[v]
+            free = room[u, v - places] - flow[u, v - places] if v >= places else flow[v, u - places]
+            amount, v = min(amount, free), u
+        amount = min(amount, size[v] - used[v])
+        used[v] += amount
+        used[buyer] += amount
+        v = buyer
+        while parent[v] != v:
+            u = parent[v]
+            if v >= places:
+                flow[u, v - places] += amount
+            else:
+                flow[v, u - places] -= amount
+            v = u
+    _write(cost, flow, room, step, size, used, arcs, order, node, arc)
+
+
+@compiled
+def _write(cost, flow, room, step, size, used, arcs, order, node, arc):
+    """Hang the nodes on the orders used in part, along the lanes with room both ways."""
+    places, demands = flow.shape
+    nodes = places + demands
+    for v in range(nodes):
+        sign = 1 if v < places else -1
+        node[v].low = look_beyond(v, step[v], -1, order, node)[1]
+        node[v].high = look_beyond(v, step[v], 1, order, node)[1]
+        partly = 0 < used[v] < size[v]
+        if not partly:
+            if (used[v] > 0) == (sign > 0):
+                node[v].low = step[v]
+            else:
+                node[v].high = step[v]
+        node[v].parent, node[v].arc, node[v].step, node[v].price = v, -1, step[v], step[v]
+        node[v].room = size[v] if partly else 0
+        node[v].flow = (used[v] if sign > 0 else size[v] - used[v]) if partly else 0
+        node[v].inside = partly
+    for a in range(arcs):
+        o, d = arc[a].tail, arc[a].head - places
+        arc[a].state = FULL if flow[o, d] == arc[a].lots else EMPTY
+    # grow the trees from these orders, then from one node of each piece without such an order
+    for root in range(-1, nodes):
+        if root >= 0:
+            if node[root].inside:
+                continue
+            node[root].inside = 1
+        changed = True
+        while changed:
+            changed = False
+            for o in range(places):
+                for d in range(demands):
+                    v = places + d
+                    if node[o].inside == node[v].inside or not 0 < flow[o, d] < room[o, d]:
+                        continue
+                    child, parent = (v, o) if node[o].inside else (o, v)
+                    node[child].inside, changed = 1, True
+                    node[child].parent, node[child].flow = parent, flow[o, d]
+                    node[child].room = room[o, d]
+                    node[child].price = node[parent].price + (
+                        cost[o, d] if child == v else -cost[o, d]
+                    )
+                    for a in range(arcs):
+                        if arc[a].tail == o and arc[a].head == v:
+                            node[child].arc, arc[a].state = a, IN_TREE
