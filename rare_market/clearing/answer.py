@@ -13,12 +13,16 @@ from rare_market.clearing.problem import FAR, INF, LOTS_PER_T, TICKS_PER_USD, co
 from rare_market.clearing.simplex import FULL
 
 CLEARED, NO_TRADE, SUPPLY_SHORT, DEMAND_SHORT = range(4)
+NOBODY = np.int64((1 << 32) - 1)  # sets a price
 _KG_PER_T = 1e3
 
 
 @compiled
 def list_trade(places, nodes, arcs, node, arc, trade):
-    """List the lanes in use; returns how many."""
+    """List the lanes in use; returns how many.
+
+    Notes of every node the root whose order, used in part, sets its price over lanes with room.
+    """
     count = 0
     for a in range(arcs):
         arc[a].flow = arc[a].lots if arc[a].state == FULL else 0
@@ -30,10 +34,17 @@ def list_trade(places, nodes, arcs, node, arc, trade):
         u, flow = node[v].parent, node[v].flow
         if node[v].arc >= 0:
             arc[node[v].arc].flow = flow
-        if u != v and flow > 0:
-            trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
-            trade[count].lots = flow
-            count += 1
+        trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
+        trade[count].lots = flow
+        count += u != v and flow > 0  # one without use is overwritten by the next
+        node[v].setter = v if u == v and 0 < flow < node[v].room else NOBODY
+    growing = True
+    while growing:
+        growing = False
+        for v in range(nodes):
+            setter = node[node[v].parent].setter
+            if setter != node[v].setter and 0 < node[v].flow < node[v].room:
+                node[v].setter, growing = setter, True
     return count
 
 
@@ -56,14 +67,7 @@ def bound_prices(
         top = top >> shift if top < FAR else INF
         node[v].bottom = bottom if m == 0 else max(node[v].bottom, bottom)
         node[v].top = top if m == 0 else min(node[v].top, top)
-        node[v].settled = 1 if alone and root and 0 < flow < room else 0
-    growing = alone
-    while growing:
-        growing = False
-        for v in range(nodes):
-            joins = node[node[v].parent].settled > node[v].settled
-            if joins and 0 < node[v].flow < node[v].room:
-                node[v].settled, growing = 1, True
+        node[v].settled = 1 if alone and node[v].setter != NOBODY else 0
     half = np.int64(1) << (shift - 1)
     for v in range(nodes):
         if node[v].settled == 1:  # the tie weights along the tree come to less than half a tick
@@ -243,7 +247,6 @@ def publish(
             known = status[g, v - places]
             status[g, v - places] = found if known < 0 or known == found else SUPPLY_SHORT
         gap, worst = gap + lost, max(worst, most)
-        marginal[0, g, v], marginal[1, g, v] = -1, -1
     for i in range(in_use):
         o, v, lots = trade[i].tail, trade[i].head, trade[i].lots
         d = v - places
@@ -322,25 +325,19 @@ def _fill(v, sign, weight, shift, order, node, fill_t):
 
 @compiled
 def _name_marginal(g, places, nodes, order, node, marginal):
-    """Name the order that sets the price to every node it is tied to by lanes with room."""
-    for r in range(nodes):
-        if node[r].parent == r and 0 < node[r].flow < node[r].room:
-            side = 0 if r < places else 1
-            for s in range(node[r].first, node[r + 1].first):
-                known = marginal[side, g, r]
-                if order[s].price == node[r].step and (known < 0 or order[s].index < known):
-                    marginal[side, g, r] = order[s].index
-    growing = True
-    while growing:
-        growing = False
-        for v in range(nodes):
-            u = node[v].parent
-            named = (
-                marginal[0, g, u] != marginal[1, g, u] and marginal[0, g, v] == marginal[1, g, v]
-            )
-            if named and 0 < node[v].flow < node[v].room:
-                marginal[0, g, v], marginal[1, g, v] = marginal[0, g, u], marginal[1, g, u]
-                growing = True
+    """Name the order that sets the price to every node; the first of several at one limit."""
+    for v in range(nodes):
+        if node[v].setter == v:
+            first = np.int64(FAR)
+            for s in range(node[v].first, node[v + 1].first):
+                own = order[s].price == node[v].step
+                first = min(first, np.int64(order[s].index) if own else FAR)
+            node[v].extra = first
+    for v in range(nodes):
+        r = node[v].setter
+        named = np.int64(-1) if r == NOBODY else node[r].extra
+        marginal[0, g, v] = named if r < places else -1
+        marginal[1, g, v] = named if r >= places else -1
 
 
 @compiled

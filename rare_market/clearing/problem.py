@@ -76,9 +76,10 @@ ORDER = _record("index", "ticks price lots")
 # lane, or -1) carries `flow` of at most `room`. A root is its own parent, and its link is an order
 # of limit `step`, used in part. `low` and `high` are its next orders below the price (used up) and
 # from the price on (untouched). The rest is scratch of the search (`inside`, `gap`, `extra`) and of
-# the answer (ends and middle of the price interval, whether it is `settled`, balance in lots).
+# the answer (whose order is the `setter` of its price, ends and middle of the price interval, which
+# is `settled` if no other lane can narrow it, balance in lots).
 NODE = _record(
-    "first parent", "price arc flow room step low high inside gap extra bottom top middle settled "
+    "first parent setter", "price arc flow room step low high inside gap extra bottom top middle settled "
     "balance",
 )  # fmt: skip
 # A limited lane: cost in ticks and in grains, limit in lots, whether it is empty, full or in a
