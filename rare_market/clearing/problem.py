@@ -79,8 +79,8 @@ ORDER = _record("index", "ticks price lots")
 # the answer (whose order is the `setter` of its price, ends and middle of the price interval, which
 # is `settled` if no other lane can narrow it, balance in lots).
 NODE = _record(
-    "first parent setter", "price arc flow room step low high inside gap extra bottom top middle settled "
-    "balance",
+    "first parent setter",
+    "price arc flow room step low high inside gap extra bottom top middle settled balance",
 )  # fmt: skip
 # A limited lane: cost in ticks and in grains, limit in lots, whether it is empty, full or in a
 # tree, its flow; of all solutions whether it has room in one, and the most it carries; its gain.
