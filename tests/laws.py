@@ -131,9 +131,12 @@ def delivery_before_the_market_changes_no_price(market: Market, result: Clearing
         for new, old in zip(interval(after), interval(result), strict=True):
             if not np.array_equal(new, old):
                 faults.append("offtake: changes a price")
-        ask_t[ask] += taken_t - market.ask_quantity_t[ask]
-        if not np.allclose(after.ask_fill_t.sum(), result.ask_fill_t.sum() - taken_t, atol=1e-9):
-            faults.append("offtake: changes what is traded besides")
+        ask_fill_t, bid_fill_t = result.ask_fill_t.copy(), result.bid_fill_t.copy()
+        ask_fill_t[ask] -= taken_t
+        bid_fill_t[bid] -= taken_t
+        for new, old in ((after.ask_fill_t, ask_fill_t), (after.bid_fill_t, bid_fill_t)):
+            if not np.allclose(new, old, rtol=0, atol=1e-9):
+                faults.append("offtake: changes what others trade")
         return faults
     return []
 
