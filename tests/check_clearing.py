@@ -237,16 +237,17 @@ def same_bits(a: Clearing, b: Clearing, ask=None, bid=None, skip=()) -> list[str
     return differ
 
 
-def without_residues(market: Market) -> Market:
-    """The same market without what is less than a lot, a milligram or so."""
+def in_lots(market: Market) -> Market:
+    """The same market with all quantities cut to whole lots of 1e-9 t, as the clearing does."""
 
-    def counted(quantity_t: np.ndarray) -> np.ndarray:
-        return np.where(quantity_t < 0.5e-9, 0.0, quantity_t)
+    def cut(quantity_t: np.ndarray) -> np.ndarray:
+        lots = np.floor(quantity_t * 1e9 * (1 + 4e-16) + 1e-5)
+        return np.where(np.isfinite(quantity_t), lots / 1e9, np.inf)
 
     return market._replace(
-        ask_quantity_t=counted(market.ask_quantity_t),
-        bid_quantity_t=counted(market.bid_quantity_t),
-        lane_limit_t=counted(market.lane_limit_t),
+        ask_quantity_t=cut(market.ask_quantity_t),
+        bid_quantity_t=cut(market.bid_quantity_t),
+        lane_limit_t=cut(market.lane_limit_t),
     )
 
 
@@ -309,7 +310,7 @@ def market_faults(market: Market, kind: str, rng, solver=None, reference=False) 
     faults = optimality_faults(market, result, 2e-6 if kind in ("decimal", "quota") else 1e-9)
     tolerance = OTHER_TOLERANCE if kind in ("decimal", "quota") else WELFARE_TOLERANCE
     value = welfare(market, result)
-    counted = without_residues(market)
+    counted = in_lots(market)
     if kind == "residue":
         faults += [f"residues change {name}" for name in same_bits(result, counted.clear())]
     judged = clear_highs(counted, solver).welfare
