@@ -66,13 +66,12 @@ NO_TRADE      neither, or no bid meets the cheapest landed ask: the price is a q
 
 Method
 ------
-A dual network simplex on the places, started from hinted prices:
-:mod:`~rare_market.clearing.simplex`, which counts in the units of
-:mod:`~rare_market.clearing.problem`. Prices, fills and certificate are read off in :mod:`~rare_market.clearing.answer`. Past the limit of pivots the method is that of
-:mod:`~rare_market.clearing.paths`. A quota's rent (:mod:`~rare_market.clearing.rents`) is found by
-clearing its goods at trial rents: use falls with the rent. :mod:`~rare_market.clearing.month` puts
-these in their order. The equation stands with the others of the model in
-``docs/model/equations.md``, measured speed in ``docs/performance.md``.
+A dual network simplex on the places, started from hinted prices (``simplex``), which counts in the
+units of ``problem``. Prices, fills and certificate are read off in ``answer``. Past the limit of
+pivots the method is that of ``paths``. A quota's rent (``rents``) is found by clearing its goods at
+trial rents: use falls with the rent. ``month`` puts these in their order. The programme stands with
+the other equations of the model in ``docs/model/equations.md``, measured speed in
+``docs/performance.md``.
 """
 
 # mypy: allow-untyped-calls
