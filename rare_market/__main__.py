@@ -6,6 +6,7 @@ Heavy imports stay inside the commands, so that help is immediate. Exit codes ar
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -60,6 +61,11 @@ def cli() -> None:
     "--processes", type=int, default=None, help="Worker processes; one per core if absent."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON and nothing else.")
+@click.option(
+    "--allow-invalid",
+    is_flag=True,
+    help="Make table and figures even if a clearing failed its certificate.",
+)
 def run(
     policies: tuple[str, ...],
     scenario_file: str | None,
@@ -69,6 +75,7 @@ def run(
     out_folder: str,
     processes: int | None,
     as_json: bool,
+    allow_invalid: bool,
 ) -> None:
     """Compare policies against Chinese undercutting, 2024 to 2035, under the same luck."""
     scenario = scenario_of(scenario_file, settings, seed)
@@ -90,6 +97,7 @@ def run(
         comparison = compare(
             scenario, worlds, replications, folder / "records", processes, bar.update
         )
+    comparison = dataclasses.replace(comparison, allow_invalid=allow_invalid)
     from rare_market import report  # loads pandas and matplotlib, not needed before
 
     try:

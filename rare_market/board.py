@@ -74,9 +74,15 @@ class PriceBoard:
         }
 
     def learn(self, clearing: Clearing) -> None:
-        """Take over a month's prices; a market without one carries its last, a month older."""
+        """Take over a month's prices; a market without one carries its last, a month older.
+
+        So does a good for which there are only asks, or only bids, anywhere: nothing bounds its
+        price on the other side.
+        """
         price = clearing.price_usd_per_kg.reshape(self.price_usd_per_kg.shape)
-        quoted = np.isfinite(price)
+        two_sided = _bounded(clearing.netback_low_usd_per_kg, clearing.price_low_usd_per_kg)
+        two_sided &= _bounded(clearing.netback_high_usd_per_kg, clearing.price_high_usd_per_kg)
+        quoted = np.isfinite(price) & two_sided[:, None, None]
         self.age_months = np.where(quoted, 0, self.age_months + 1).astype(np.int32)
         self.price_usd_per_kg = np.where(quoted, np.maximum(price, 0.0), self.price_usd_per_kg)
         moved = np.abs(self.price_usd_per_kg - self.quote_usd_per_kg)
@@ -84,7 +90,8 @@ class PriceBoard:
         self.quote_usd_per_kg = np.where(stale, self.price_usd_per_kg, self.quote_usd_per_kg)
         old = self.netback_usd_per_kg
         kept = clearing.netback_usd_per_kg
-        self.netback_usd_per_kg = np.where(np.isfinite(kept), np.maximum(kept, 0.0), old)
+        known = np.isfinite(kept) & two_sided[:, None]
+        self.netback_usd_per_kg = np.where(known, np.maximum(kept, 0.0), old)
         with np.errstate(divide="ignore", invalid="ignore"):
             growth = np.log(self.netback_usd_per_kg / old)
         growth = np.where(np.isfinite(growth), growth, 0.0)
@@ -97,6 +104,12 @@ class PriceBoard:
         self.long_netback_usd_per_kg = _toward(
             self.long_netback_usd_per_kg, self.netback_usd_per_kg, memory
         )
+
+
+def _bounded(netback_usd_per_kg: np.ndarray, price_usd_per_kg: np.ndarray) -> np.ndarray:
+    """Goods with a finite end of the price interval at some node."""
+    bounded: np.ndarray = np.isfinite(netback_usd_per_kg).any(axis=1)
+    return bounded | np.isfinite(price_usd_per_kg).any(axis=1)
 
 
 def _toward(old: np.ndarray, new: np.ndarray, months: float) -> np.ndarray:

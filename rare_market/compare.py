@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rare_market import measures
+from rare_market.declare import InvalidValueError
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import (
     OfftakeGuarantee,
@@ -125,7 +126,8 @@ class Comparison:
     series
         ``[name][world]`` arrays ``[replication, month]``.
     valid
-        whether every clearing of every run passed its certificate.
+        whether every clearing of every run passed its certificate. If not, tables and figures are
+        refused, unless `allow_invalid` is set: ``dataclasses.replace(c, allow_invalid=True)``.
     provenance
         of each world.
     """
@@ -137,9 +139,32 @@ class Comparison:
     series: dict[str, dict[str, np.ndarray]]
     valid: bool
     provenance: dict[str, Any]
+    allow_invalid: bool = False
+
+    def check(self) -> None:
+        """Refuse a comparison with a run whose certificate failed.
+
+        Raises
+        ------
+        rare_market.declare.InvalidValueError
+            naming the first such run, unless `allow_invalid` is set.
+        """
+        if self.valid or self.allow_invalid:
+            return
+        failed = next((row for row in self.rows if not row["valid"]), None)
+        where = (
+            f" in world {failed['world']!r}, replication {failed['replication']}" if failed else ""
+        )
+        raise InvalidValueError(
+            f"a clearing failed its certificate{where}: tables and figures are refused unless "
+            "invalid runs are allowed (--allow-invalid)."
+        )
 
     def runs(self) -> pd.DataFrame:
-        """Outcomes by world and replication, with paired differences between worlds."""
+        """Outcomes by world and replication, with paired differences between worlds.
+
+        Runs whose certificate failed are kept and marked in the column ``valid``.
+        """
         import pandas as pd
 
         frame = pd.DataFrame(self.rows)
@@ -154,10 +179,17 @@ class Comparison:
         return frame
 
     def table(self) -> pd.DataFrame:
-        """Median and the 10 % and 90 % quantiles over replications, a row per world and measure."""
+        """Median and the 10 % and 90 % quantiles over replications, a row per world and measure.
+
+        Raises
+        ------
+        rare_market.declare.InvalidValueError
+            see :meth:`check`.
+        """
         import pandas as pd
 
-        runs = self.runs().drop(columns="replication")
+        self.check()
+        runs = self.runs().drop(columns=["replication", "valid"])
         grouped = runs.groupby("world", observed=True)
         parts = {
             "median": grouped.quantile(0.5),
@@ -244,7 +276,11 @@ def compare(
         worlds=tuple(worlds),
         replications=replications,
         rows=[
-            {"world": r["world"], "replication": r["replication"], **r["outcomes"]} for r in done
+            {
+                **{key: r[key] for key in ("world", "replication", "valid")},
+                **r["outcomes"],
+            }
+            for r in done
         ],
         series=series,
         valid=all(r["valid"] for r in done),
@@ -291,7 +327,8 @@ def save_records(records: Records, folder: Path) -> None:
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = {b"rare_market": json.dumps(records.provenance).encode()}
+    provenance = {**records.provenance, "valid": records.valid}
+    stamp = {b"rare_market": json.dumps(provenance).encode()}
     for name in SAVED_FRAMES:
         table = records.table(name)
         pq.write_table(

@@ -1,7 +1,8 @@
 """Charts for policy papers, drawn from a comparison.
 
 Each function returns a matplotlib figure at print size; :func:`write_all` saves them as PNG and
-vector PDF with the provenance inside. Bands are the 10-90 % range over replications.
+vector PDF with the provenance inside. A comparison with an invalid run is refused
+(:meth:`rare_market.compare.Comparison.check`). Bands are the 10-90 % range over replications.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _band(axes: Axes, x: np.ndarray, runs: np.ndarray, **line: Any) -> None:
 
 def price_paths(comparison: Comparison) -> Figure:
     """NdPr oxide price in China and in allied places, a panel per world, against the null."""
+    comparison.check()
     inside = comparison.series["price_inside_usd_per_kg"]
     outside = comparison.series["price_outside_usd_per_kg"]
     names = [w.name for w in comparison.worlds if w.name != NULL_WORLD]
@@ -117,6 +119,7 @@ def _mark_policies(comparison: Comparison, name: str, axes: Axes) -> None:
 
 def capacity_outside(comparison: Comparison) -> Figure:
     """Separation and magnet capacity in operation outside China, a line per world."""
+    comparison.check()
     colors = world_colors(comparison)
     with mpl.style.context(STYLE):
         figure, panels = blank(3.3, 1, 2)
@@ -143,6 +146,7 @@ def capacity_outside(comparison: Comparison) -> Figure:
 
 def cost_against_supply(comparison: Comparison) -> Figure:
     """Public cost of each world against the oxide it secures over no policy."""
+    comparison.check()
     colors = world_colors(comparison)
     runs = comparison.runs()
     markers = dict(
@@ -201,10 +205,14 @@ FIGURES: dict[str, Callable[[Comparison], Figure]] = {
 
 def write_all(comparison: Comparison, folder: Path) -> list[Path]:
     """Save every figure as PNG and PDF; the same comparison gives the same bytes."""
+    comparison.check()
     stamp = json.dumps(
         {
-            name: {k: p[k] for k in ("version", "commit", "scenario", "policies")}
-            for name, p in comparison.provenance.items()
+            "valid": comparison.valid,
+            **{
+                name: {k: p[k] for k in ("version", "commit", "scenario", "policies")}
+                for name, p in comparison.provenance.items()
+            },
         }
     )
     written = []

@@ -174,8 +174,8 @@ class Records:
         ``[period, element, column of MASS_COLUMNS]`` tonnes as oxide.
     facility_status, facility_output_t
         ``[period, facility]``.
-    gap_relative, excess_demand_t, slackness_usd
-        ``[period, good]`` the clearing's certificate.
+    gap_relative, excess_demand_t, slackness_usd, fallback
+        ``[period, good]`` the clearing's certificate, and whether the slower method was needed.
     quota_rent_usd_per_kg
         ``[period, quota]``.
     provenance
@@ -226,6 +226,7 @@ class Records:
         self.gap_relative = np.zeros((periods, goods))
         self.excess_demand_t = np.zeros((periods, goods))
         self.slackness_usd = np.zeros((periods, goods))
+        self.fallback = np.zeros((periods, goods), dtype=np.bool_)
         self.quota_rent_usd_per_kg: list[np.ndarray] = []
         self.periods = 0  # months recorded so far
 
@@ -271,6 +272,7 @@ class Records:
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t
         self.slackness_usd[t] = clearing.slackness_violation_usd
+        self.fallback[t] = clearing.fallback
         self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
 
     @property
@@ -483,6 +485,7 @@ class Records:
                 "gap_relative": self.gap_relative,
                 "excess_demand_t": self.excess_demand_t,
                 "slackness_usd": self.slackness_usd,
+                "fallback": self.fallback,
             },
             {"good": self.catalogue.goods},
             keep,

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from rare_market.compare import Comparison, policy_years
-from rare_market.declare import InvalidValueError
 
 
 class Column(NamedTuple):
@@ -97,9 +96,10 @@ def as_text(comparison: Comparison) -> str:
             rows["   " + " " * len(rows)] = spread
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=worlds)
     span = f"{since}-{last}"
+    mark = "" if comparison.valid else "INVALID: a clearing failed its certificate\n"
     head = (
-        f"{comparison.replications} replications per world, {first}-{last}; prices and costs over "
-        f"{span}, real USD of 2024, undiscounted; median, 10-90 % below"
+        f"{mark}{comparison.replications} replications per world, {first}-{last}; prices and costs "
+        f"over {span}, real USD of 2024, undiscounted; median, 10-90 % below"
     )
     return f"{head}\n\n{frame.to_string()}"
 
@@ -122,20 +122,17 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """Write table, runs, provenance and figures into a folder.
+    """Write runs, provenance, table and figures into a folder.
 
     Raises
     ------
     rare_market.declare.InvalidValueError
-        if a clearing failed its certificate: figures are not drawn from such runs. Tables and
-        records are written all the same.
+        if a clearing failed its certificate and invalid runs are not allowed. The runs, marked,
+        and the provenance are then written all the same; the table and the figures are not.
     """
     from rare_market import figures
 
-    table, runs = comparison.table(), comparison.runs()
-    for name, frame in (("comparison", table), ("runs", runs)):
-        frame.to_csv(folder / f"{name}.csv", index=False)
-        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    _write_frame(comparison.runs(), folder / "runs")
     provenance = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "replications": comparison.replications,
@@ -144,6 +141,11 @@ def write(comparison: Comparison, folder: Path) -> None:
         "worlds": comparison.provenance,
     }
     (folder / "provenance.json").write_text(json.dumps(provenance, indent=1), encoding="utf-8")
-    if not comparison.valid:
-        raise InvalidValueError("a clearing failed its certificate: no figure was drawn.")
+    comparison.check()
+    _write_frame(comparison.table(), folder / "comparison")
     figures.write_all(comparison, folder)
+
+
+def _write_frame(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_csv(path.with_suffix(".csv"), index=False)
+    frame.to_parquet(path.with_suffix(".parquet"), index=False)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from rare_market.agents.state import States
-from rare_market.book import Book
+from rare_market.book import Book, load_posted
 from rare_market.goods import BOUND, OPEN
+from rare_market.model import RareEarthMarket
+from rare_market.policies import ExportQuota
 from rare_market.scenario import Scenario
 from tests.conftest import (
     CATALOGUE,
@@ -128,3 +130,15 @@ def test_values_of_orders_are_summed_by_trader_and_by_market(cohorts, book):
     assert market.shape == (5, 2, 3)
     bound = (book.bids.good == METAL) & (book.bids.buyer_class == BOUND)
     assert market[METAL, USA, BOUND] == bid_usd[bound].sum()
+
+
+def test_a_saved_month_cleared_again_gives_the_same_bytes(tmp_path):
+    """Twice in a row, and from the file."""
+    market = RareEarthMarket(Scenario(years=1), [ExportQuota()])
+    for _ in range(3):
+        market.step()
+    market.posted.save(tmp_path / "month.npz")
+    saved = load_posted(tmp_path / "month.npz")
+    for again in (market.posted.clear(market.book.layout), saved.clear(saved.layout())):
+        for name, part in again._asdict().items():
+            assert part.tobytes() == getattr(market.clearing, name).tobytes(), name

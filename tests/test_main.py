@@ -58,6 +58,22 @@ def test_json_is_the_only_thing_on_stdout(finished):
     assert {"world", "measure", "median", "low", "high"} <= set(row)
 
 
+def test_a_run_with_a_failed_certificate_ends_in_one_sentence_unless_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr("rare_market.records.GAP_LIMIT", -1.0)
+    short = ("run", *SHORT, "--policy", "tariff", "--replications", "1", "--processes", "1")
+    refused = call(*short, "--out", str(tmp_path / "refused"))
+    assert refused.exit_code == 1
+    assert refused.output.count("certificate") == 1
+    assert "--allow-invalid" in refused.output
+    assert (tmp_path / "refused" / "runs.parquet").exists()
+    assert not (tmp_path / "refused" / "comparison.csv").exists()
+    assert not list((tmp_path / "refused").glob("*.png"))
+    allowed = call(*short, "--allow-invalid", "--out", str(tmp_path / "allowed"))
+    assert allowed.exit_code == 0, allowed.output
+    assert "INVALID" in allowed.output
+    assert (tmp_path / "allowed" / "comparison.csv").exists()
+
+
 def test_provenance_names_version_scenario_policies_seed_and_data(finished):
     _, folder = finished
     provenance = json.loads((folder / "provenance.json").read_text())

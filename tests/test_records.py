@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from rare_market.records import FRAMES, MASS_COLUMNS
+from rare_market.records import FRAMES, GAP_LIMIT, MASS_COLUMNS
 from tests.conftest import run
 
 UNIT = re.compile(r"(_t|_t_per_year|_usd|_usd_per_kg|_share|_months|_relative)$")
-CODES = {"status"}  # of a market: a code, not a quantity
+CODES = {"status", "fallback"}  # of a market: a code or a mark, not a quantity
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -105,3 +107,37 @@ def test_provenance_tells_how_to_make_the_run_again():
     assert all(len(digest) == 64 for digest in provenance["data_sha256"].values())
     assert {"version", "commit", "python", "libraries"} <= set(provenance)
     assert json.loads(json.dumps(provenance)) == provenance
+
+
+def test_every_month_and_good_has_a_certificate(short_run):
+    """Zero gap, excess demand and slackness, an interval that holds the price, no fallback."""
+    frame = short_run.frame("certificate")
+    assert len(frame) == short_run.periods * len(short_run.catalogue.goods)
+    assert frame["gap_relative"].max() <= GAP_LIMIT
+    assert not frame["fallback"].any()
+    prices = short_run.frame("prices")
+    fresh = prices[(prices["age_months"] == 0) & (prices["price_low_usd_per_kg"] >= 0)]
+    assert (fresh["price_low_usd_per_kg"] <= fresh["price_usd_per_kg"]).all()
+    assert (fresh["price_usd_per_kg"] <= fresh["price_high_usd_per_kg"]).all()
+    assert short_run.valid
+
+
+@pytest.mark.parametrize("name", ["gap_relative", "excess_demand_t", "slackness_usd"])
+@pytest.mark.parametrize("wrong", [1e3, np.nan])
+def test_one_failed_certificate_makes_a_run_invalid(name, wrong, short_run):
+    """Any part of it, in any month and good, also if it is not a number."""
+    broken = copy.copy(short_run)
+    values = getattr(short_run, name).copy()
+    values[7, 2] = wrong
+    setattr(broken, name, values)
+    assert not broken.valid
+
+
+def test_months_solved_by_the_slower_method_are_recorded_and_valid(monkeypatch):
+    """The iteration limit is no failure: the exact fallback ends with the same prices."""
+    fast = run(years=1)
+    monkeypatch.setattr("rare_market.clearing.PIVOT_LIMIT", 0)
+    slow = run(years=1)
+    assert slow.frame("certificate")["fallback"].all()
+    assert slow.valid
+    assert np.array_equal(slow.price_usd_per_kg, fast.price_usd_per_kg, equal_nan=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 
+import pandas as pd
 import pytest
 
-from rare_market import report
+from rare_market import figures, report
 from rare_market.compare import compare, default_worlds
 from rare_market.declare import InvalidValueError
 from rare_market.scenario import Scenario
@@ -25,12 +28,39 @@ def test_the_text_has_a_row_with_its_unit_for_every_measure(comparison):
     assert "-0.0" not in text
 
 
-def test_a_failed_certificate_keeps_the_table_but_refuses_the_figures(comparison, tmp_path):
-    failed = dataclasses.replace(comparison, valid=False)
-    with pytest.raises(InvalidValueError, match="certificate"):
+@pytest.fixture(scope="module")
+def failed(comparison):
+    rows = [{**row, "valid": i > 0} for i, row in enumerate(comparison.rows)]
+    return dataclasses.replace(comparison, valid=False, rows=rows)
+
+
+def test_a_failed_certificate_keeps_the_runs_but_refuses_table_and_figures(failed, tmp_path):
+    world = failed.rows[0]["world"]
+    with pytest.raises(InvalidValueError, match=re.escape(f"certificate in world {world!r}")):
         report.write(failed, tmp_path)
-    assert (tmp_path / "comparison.csv").exists()
-    assert not list(tmp_path.glob("*.png"))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "runs.csv",
+        "runs.parquet",
+        "provenance.json",
+    }
+    kept = pd.read_parquet(tmp_path / "runs.parquet")
+    assert (~kept["valid"]).sum() == 1
+    assert json.loads((tmp_path / "provenance.json").read_text())["valid"] is False
+
+
+@pytest.mark.parametrize(
+    "make", [report.as_text, report.as_json, *figures.FIGURES.values(), lambda c: c.table()]
+)
+def test_every_table_and_figure_refuses_an_invalid_run_unless_asked(failed, make):
+    with pytest.raises(InvalidValueError, match="--allow-invalid"):
+        make(failed)
+    assert make(dataclasses.replace(failed, allow_invalid=True)) is not None
+
+
+def test_an_invalid_table_says_so(failed):
+    allowed = dataclasses.replace(failed, allow_invalid=True)
+    assert report.as_text(allowed).startswith("INVALID")
+    assert report.as_json(allowed)["valid"] is False
 
 
 def test_json_holds_the_whole_table(comparison):

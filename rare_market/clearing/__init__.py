@@ -66,11 +66,12 @@ NO_TRADE      neither, or no bid meets the cheapest landed ask: the price is a q
 
 Method
 ------
-A dual network simplex on the places. Prices start from the hint; any numbers will do. The nodes
-form trees of indifferent lanes, each hanging on one partly used order, the one that sets its
-prices. Where an order or lane is out of its range the tree is cut, and the prices of the cut
-piece move, past whole orders if need be, until its excess demand is gone. Orders are never
-sorted. A quota's rent is found by clearing its goods at trial rents: use falls with the rent.
+A dual network simplex on the places, started from hinted prices (``simplex``), which counts in the
+units of ``problem``. Prices, fills and certificate are read off in ``answer``. Past the limit of
+pivots the method is that of ``paths``. A quota's rent (``rents``) is found by clearing its goods at
+trial rents: use falls with the rent. ``month`` puts these in their order. The programme stands with
+the other equations of the model in ``docs/model/equations.md``, measured speed in
+``docs/performance.md``.
 """
 
 # mypy: allow-untyped-calls

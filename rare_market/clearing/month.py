@@ -17,10 +17,12 @@ from rare_market.clearing.problem import (
     ARC,
     BAD_ASK_QUANTITY,
     BAD_BID_QUANTITY,
+    FAR,
     NODE,
     OK,
     ORDER,
     RENT_UNIT,
+    TICKS_PER_USD,
     TOO_MUCH,
     TRADE,
     UNLIMITED,
@@ -45,7 +47,8 @@ def clear_goods(
 
     The programme is solved at every row of `rents` (quarters of a tick, one column per quota) and
     the solutions are summed by weight; prices are quoted at `rent`. With no weights nothing is
-    published: `use` gains the lots under each quota and, last, the value of the trade.
+    published: `use` gains the lots under each quota and, last, the value of the trade, and `hint`
+    takes over the prices.
     """
     _, places, demands = lane_cost.shape
     nodes, lanes, classes = places + demands, places * demands, demands // places
@@ -123,6 +126,9 @@ def clear_goods(
                         g, classes, shift, in_use, arcs, quota_goods, quota_origin,
                         quota_destination, ticks, order, node, arc, trade, use,
                     )  # fmt: skip
+                    for v in range(nodes):  # the next trial starts from here
+                        if abs(node[v].price) < FAR:
+                            hint[g, v] = (node[v].price >> shift) / (unit * TICKS_PER_USD)
             if turn == 0 and published:
                 if charges:  # take back what was published without quotas
                     for s in range(node_start[g * nodes], node_start[g * nodes + places]):

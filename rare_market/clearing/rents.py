@@ -70,6 +70,7 @@ def enforce(
     lots = np.floor(np.minimum(quota_t, LARGEST_QUANTITY_T) * LOTS_PER_T * (1 + 4e-16) + 1e-5)
     used = _used_t(quotas, results[2]) * LOTS_PER_T
     rent_usd_per_kg = np.zeros(count)
+    market = (*market[:-1], results[4][0].copy())  # hints: prices without quotas, then of trials
     for group in _groups(quotas.quota_goods):
         if (used[group] <= lots[group] + 0.5).all():
             continue

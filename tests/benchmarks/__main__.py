@@ -1,4 +1,8 @@
-"""Print the table of docs/performance.md: `python -m tests.benchmarks [--rounds 12]`."""
+"""Print the tables of docs/performance.md: `python -m tests.benchmarks [--write]`.
+
+With `--write` they also replace those in the page. `--books FILE.npz ...` replays order books saved
+by `rare-market book` instead of those of a run of the default scenario.
+"""
 
 from __future__ import annotations
 
@@ -8,87 +12,100 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from rare_market.clearing import book_layout, clear
+from rare_market.book import load_posted
+from rare_market.policies import ExportQuota
 from tests.benchmarks import bench_clearing as bench
 
 SIZES = [(places, orders) for places in (2, 6, 12, 24) for orders in (20, 100, 400)]
 CHUNK = 8  # periods per contender and round
+RATIOS = ("HiGHS hot", "HiGHS pass", "sort")
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 COMPILE = """
-import time; start = time.perf_counter()
-from rare_market.clearing import clear_one; loaded = time.perf_counter()
+import time; start = time.process_time()
+from rare_market.clearing import clear_one; loaded = time.process_time()
 clear_one([0], [1.0], [1.0], [0], [1.0], [2.0], [[0.0]], [[1.0]])
-print(loaded - start, time.perf_counter() - loaded)
+print(loaded - start, time.process_time() - loaded)
 """
 
 
 def measure(places: int, orders: int, rounds: int) -> dict[str, np.ndarray]:
     """Microseconds per clearing, [round] for each contender, all interleaved."""
     series = bench.draw_series(places, orders, CHUNK * (rounds + 1))
-    goods = range(2)
-    contenders = {
-        "series": bench.Kernel(series, warm=True),
-        "cold": bench.Kernel(series, warm=False),
-        "HiGHS hot": bench.HotHighs(series, goods),
-        "HiGHS pass": bench.PassHighs(series, goods),
-        "linprog": bench.Linprog(series),
-        "merit": bench.MeritOrder(series),
-        "sort": bench.Sort(series),
-        "read": bench.Read(series),
-    }
+    contenders = {name: make(series) for name, make in bench.CONTENDERS.items()}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         periods = range(turn * CHUNK, (turn + 1) * CHUNK)
         for name, contender in contenders.items():
-            start = time.perf_counter()
+            start = time.process_time()
             cleared = contender.run(periods)
             if turn:  # the first round warms up
-                times[name].append((time.perf_counter() - start) / cleared * 1e6)
+                times[name].append((time.process_time() - start) / cleared * 1e6)
     return {name: np.array(values) for name, values in times.items()}
+
+
+def clearing_table(rounds: int) -> tuple[list[str], dict[tuple[int, int], dict[str, np.ndarray]]]:
+    """Medians by size, and medians of the ratios within a round."""
+    names = list(bench.CONTENDERS)
+    heads = ["places", "orders", *names, *(f"{name} / series" for name in RATIOS)]
+    lines, table = [_row(heads), _row(["---"] * len(heads))], {}
+    for places, orders in SIZES:
+        times = table[places, orders] = measure(places, orders, rounds)
+        cells = [f"{np.median(times[name]):.3g}" for name in names]
+        cells += [f"{np.median(times[name] / times['series']):.3g}" for name in RATIOS]
+        lines.append(_row([str(places), str(orders), *cells]))
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines, table
 
 
 def growth(table: dict[tuple[int, int], dict[str, np.ndarray]]) -> list[str]:
     """Fit time ~ places^a and time ~ orders^b between the smallest and largest sizes."""
-    lines = []
-    for orders in (20, 100, 400):
-        few, many = (np.median(table[places, orders]["series"]) for places in (6, 24))
-        power = np.log(many / few) / np.log(4)
-        lines.append(f"| places 6 to 24, {orders} orders | {power:.2f} |")
-    for places in (2, 6, 12, 24):
-        few, many = (np.median(table[places, orders]["series"]) for orders in (100, 400))
-        power = np.log(many / few) / np.log(4)
-        lines.append(f"| orders 100 to 400, {places} places | {power:.2f} |")
+    lines = [_row(["growth of the time", "series", "cold"]), _row(["---"] * 3)]
+    pairs = [(f"places 6 to 24, {n} orders", (6, n), (24, n)) for n in (20, 100, 400)]
+    pairs += [(f"orders 100 to 400, {p} places", (p, 100), (p, 400)) for p in (2, 6, 12, 24)]
+    for title, small, large in pairs:
+        powers = [
+            np.log(np.median(table[large][name]) / np.median(table[small][name])) / np.log(4)
+            for name in ("series", "cold")
+        ]
+        lines.append(_row([title, *(f"{power:.2f}" for power in powers)]))
     return lines
 
 
-def month_milliseconds(months: int = 60) -> float:
-    """Return the median time of one call of the model's size; half of its orders are empty."""
-    rng = np.random.default_rng(0)
-    goods, places, classes, orders = 23, 13, 2, 3000
-    nodes = places * classes
-    good = rng.integers(0, goods, (2, orders))
-    layout = book_layout(
-        *(good[0], rng.integers(0, places, orders), good[1], rng.integers(0, nodes, orders)),
-        *(goods, places, classes),
+def replay(files: list[Path], rounds: int) -> list[str]:
+    """Replay saved order books, our kernel and HiGHS taking turns by month."""
+    cases = (
+        {"saved books": [load_posted(file) for file in files]}
+        if files
+        else {
+            "default run, 24 months": bench.draw_books(24),
+            "with an export quota, 24 months": bench.draw_books(24, [ExportQuota(start_year=2024)]),
+        }
     )
-    cost = np.repeat(rng.uniform(0, 10, (goods, places, places)), classes, axis=2)
-    limit = np.full(cost.shape, np.inf)
-    level = rng.gamma(2, 20, (2, orders)) * (rng.random((2, orders)) < 0.5)
-    limits = rng.uniform(45, 75, (2, orders)) + np.array([[0.0], [10.0]])
-    hint, times = None, []
-    for _ in range(months):
-        level *= np.exp(rng.normal(0, 0.1, level.shape))
-        limits *= np.exp(rng.normal(0, 0.01, level.shape))
-        start = time.perf_counter()
-        result = clear(layout, level[0], limits[0], level[1], limits[1], cost, limit, None, hint)
-        times.append(time.perf_counter() - start)
-        hint = result.node_price_usd_per_kg
-    return float(np.median(times)) * 1e3
+    heads = ["order books", "orders", "kernel, ms a month", "HiGHS pass, ms a month", "ratio"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for title, posted in cases.items():
+        books, times = bench.Books(posted), []
+        books.kernel(0)
+        for _ in range(rounds):
+            for month in range(len(posted)):
+                start = time.process_time()
+                books.kernel(month)
+                middle = time.process_time()
+                books.highs(month)
+                times.append((middle - start, time.process_time() - middle))
+        ours, theirs = np.array(times).T * 1e3
+        orders = np.mean([len(month.asks.good) + len(month.bids.good) for month in posted])
+        cells = [f"{orders:.0f}", f"{np.median(ours):.3g}", f"{np.median(theirs):.3g}"]
+        lines.append(_row([title, *cells, f"{np.median(theirs / ours):.3g}"]))
+    return lines
 
 
-def compile_seconds() -> list[tuple[float, float]]:
+def compile_seconds() -> str:
     """Import and first call, with an empty cache and with a full one."""
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"NUMBA_CACHE_DIR": cache}
@@ -98,32 +115,32 @@ def compile_seconds() -> list[tuple[float, float]]:
                 [sys.executable, "-c", COMPILE],
                 env=environment, capture_output=True, text=True, check=True,
             )  # fmt: skip
-            load, first = map(float, done.stdout.split())
-            runs.append((load, first))
-    return runs
+            runs.append(tuple(map(float, done.stdout.split())))
+    (load, cold), (_, cached) = runs
+    return f"Import {load:.1f} s; first call {cold:.1f} s compiling, {cached:.2f} s from cache."
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
     """Measure everything and print markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=12)
-    rounds = parser.parse_args().rounds
-    names = ["series", "cold", "HiGHS hot", "HiGHS pass", "linprog", "merit", "sort", "read"]
-    ratios = ["HiGHS hot", "HiGHS pass", "sort"]
-    print("| places | orders | " + " | ".join(names) + " | "
-          + " | ".join(f"{name} / series" for name in ratios) + " |")  # fmt: skip
-    print("|---" * (2 + len(names) + len(ratios)) + "|")
-    table = {}
-    for places, orders in SIZES:
-        times = table[places, orders] = measure(places, orders, rounds)
-        cells = [f"{np.median(times[name]):.3g}" for name in names]
-        cells += [f"{np.median(times[name] / times['series']):.3g}" for name in ratios]
-        print(f"| {places} | {orders} | " + " | ".join(cells) + " |", flush=True)
-    print("\n| growth of the series time | exponent |\n|---|---|")
-    print("\n".join(growth(table)))
-    print(f"\nA month of the model: {month_milliseconds():.2f} ms.")
-    (load, cold), (_, cached) = compile_seconds()
-    print(f"\nImport {load:.1f} s; first call {cold:.1f} s compiling, {cached:.2f} s from cache.")
+    parser.add_argument("--write", action="store_true", help="replace the tables of the page")
+    parser.add_argument("--books", type=Path, nargs="*", default=[], metavar="FILE.npz")
+    options = parser.parse_args()
+    command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+    table, times = clearing_table(options.rounds)
+    parts = [table, growth(times), replay(options.books, 3), [compile_seconds()]]
+    load = f"Made by `{command}`; {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}."
+    text = "\n\n".join("\n".join(part) for part in [*parts, [load]])
+    print(text)
+    if options.write:
+        page = PAGE.read_text(encoding="utf-8")
+        head, tail = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

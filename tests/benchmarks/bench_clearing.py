@@ -2,11 +2,14 @@
 
 Repeating one market trains the branch predictor and reads twice too fast, so every contender
 runs through the same monthly series: prices and quantities wander as AR(1) around a market drawn
-once. `pytest tests/benchmarks/bench_clearing.py --benchmark-only` times the two that matter.
+once. `pytest tests/benchmarks/bench_clearing.py --benchmark-only` times one size; the table of
+docs/performance.md, with the contenders taking turns, is made by `python -m tests.benchmarks`.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import highspy
@@ -16,7 +19,11 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 
+from rare_market.book import Posted
 from rare_market.clearing import BookLayout, book_layout, clear, no_quotas
+from rare_market.model import RareEarthMarket
+from rare_market.policies import Policy
+from rare_market.scenario import Scenario
 from tests.reference.highs import programme, quiet_solver
 from tests.strategies import Market
 
@@ -229,10 +236,69 @@ class Read:
         return len(periods) * GOODS
 
 
-@pytest.mark.parametrize("name", ["kernel", "highs hot"])
+class Books:
+    """The markets of a run of the model, month after month, as saved by ``rare-market book``."""
+
+    def __init__(self, posted: list[Posted]) -> None:
+        self.posted = posted
+        self.layouts = [month.layout() for month in posted]
+        self.models = [programme(_market(month))[0] for month in posted]
+        self.solver = quiet_solver()
+
+    def kernel(self, month: int) -> None:
+        """Clear with our kernel, all goods and quotas, with the saved hint."""
+        self.posted[month].clear(self.layouts[month])
+
+    def highs(self, month: int) -> None:
+        """Solve the joint programme with HiGHS; building it is not timed."""
+        self.solver.passModel(self.models[month])
+        self.solver.run()
+        self.solver.getSolution()
+
+
+def _market(posted: Posted) -> Market:
+    node = posted.bids.place * posted.buyer_classes + posted.bids.buyer_class
+    return Market(
+        *(posted.goods, posted.places, posted.buyer_classes),
+        *(posted.asks.good, posted.asks.place, posted.asks.quantity_t),
+        *(posted.asks.limit_usd_per_kg, posted.bids.good, node, posted.bids.quantity_t),
+        *(posted.bids.limit_usd_per_kg, posted.lane_cost_usd_per_kg, posted.lane_limit_t),
+        *(posted.quotas, np.arange(posted.places)),
+    )
+
+
+def draw_books(months: int = 24, policies: Sequence[Policy] = ()) -> list[Posted]:
+    """Run the model and keep a copy of every month's market."""
+    market, kept = RareEarthMarket(Scenario(years=-(-months // 12)), policies), []
+    for _ in range(months):
+        market.step()
+        kept.append(copy.deepcopy(market.posted))
+    return kept
+
+
+CONTENDERS = {
+    "series": lambda series: Kernel(series, warm=True),
+    "cold": lambda series: Kernel(series, warm=False),
+    "HiGHS hot": lambda series: HotHighs(series, range(2)),
+    "HiGHS pass": lambda series: PassHighs(series, range(2)),
+    "linprog": Linprog,
+    "merit": MeritOrder,
+    "sort": Sort,
+    "read": Read,
+}
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
 def test_six_places_and_a_hundred_orders(benchmark, name):
-    series = draw_series(6, 100, 200)
-    contender = Kernel(series, warm=True) if name == "kernel" else HotHighs(series, range(1))
+    series = draw_series(6, 100, 120)
+    contender = CONTENDERS[name](series)
     contender.run(range(1))
-    turn = iter(range(1, 200))
+    turn = iter(range(1, 120))
     benchmark.pedantic(lambda: contender.run(range((t := next(turn)), t + 1)), rounds=100)
+
+
+@pytest.mark.parametrize("name", ["kernel", "highs"])
+def test_months_of_the_model(benchmark, name):
+    books = Books(draw_books(12))
+    turn = iter(range(12))
+    benchmark.pedantic(lambda: getattr(books, name)(next(turn)), rounds=10)
