@@ -1,7 +1,7 @@
-"""The command line: ``rare-market run`` and ``rare-market list``.
+"""The command line: ``rare-market run``, ``list``, ``book`` and ``sweep``.
 
-Heavy imports stay inside the commands, so that help is immediate. Exit codes: 0 done, 1 a failure
-of the program, 2 input that cannot be used (nothing was simulated), 130 interrupted.
+Heavy imports stay inside the commands, so that help is immediate. Exit codes are listed in
+:mod:`rare_market.terminal`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import Any
 
 import click
 
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+from rare_market.sweep_commands import sweep
+from rare_market.terminal import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    BadInput,
+    policies_of,
+    scenario_of,
+    writable,
+)
 
-
-class BadInput(click.ClickException):
-    """Input that cannot be used: one sentence on stderr, exit code 2."""
-
-    exit_code = EXIT_BAD_INPUT
+__all__ = ["EXIT_BAD_INPUT", "cli", "main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -64,13 +67,13 @@ def run(
     as_json: bool,
 ) -> None:
     """Compare policies against Chinese undercutting, 2024 to 2035, under the same luck."""
-    scenario = _scenario(scenario_file, settings, seed)
+    scenario = scenario_of(scenario_file, settings, seed)
     if not 1 <= replications <= 100_000:
         raise BadInput(f"--replications = {replications} is not within 1 to 100000.")
     if processes is not None and not 1 <= processes <= 512:
         raise BadInput(f"--processes = {processes} is not within 1 to 512.")
-    package = _policies(policies, scenario)
-    folder = _writable(out_folder)
+    package = policies_of(policies, scenario)
+    folder = writable(out_folder)
 
     from tqdm import tqdm
 
@@ -112,11 +115,11 @@ def book(
     out_file: str,
 ) -> None:
     """Save the order book of one month of a run, with its lanes and quotas."""
-    scenario = _scenario(scenario_file, settings, seed)
-    chosen = _policies(policies, scenario)
+    scenario = scenario_of(scenario_file, settings, seed)
+    chosen = policies_of(policies, scenario)
     period = _period(month, scenario)
     file = Path(out_file)
-    _writable(str(file.parent))
+    writable(str(file.parent))
 
     from rare_market.model import RareEarthMarket
 
@@ -139,42 +142,6 @@ def list_(what: str, as_json: bool) -> None:
     click.echo(json.dumps(rows) if as_json else listing.as_text(what, rows))
 
 
-def _scenario(file: str | None, settings: tuple[str, ...], seed: int | None) -> Any:
-    from rare_market.declare import InvalidValueError, parse_values
-    from rare_market.scenario import Scenario, read_scenario
-
-    try:
-        values = read_scenario(Path(file)) if file else {}
-        texts = {}
-        for setting in settings:
-            field, sign, value = setting.partition("=")
-            if not sign:
-                raise InvalidValueError(f"--set {setting!r} must have the form field=value.")
-            texts[field.strip()] = value.strip()
-        values |= parse_values(Scenario, texts, "scenario")
-        if seed is not None:
-            values["seed"] = seed
-        return Scenario(**values)
-    except InvalidValueError as error:
-        raise BadInput(str(error)) from None
-
-
-def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
-    from rare_market.dataset import read_data
-    from rare_market.declare import InvalidValueError
-    from rare_market.inputs import InputError
-    from rare_market.policies import read_policy
-
-    try:
-        data = read_data(scenario.data_folder, scenario.start_year)
-        chosen = [read_policy(text) for text in texts]
-        for policy in chosen:
-            policy.check(data.catalogue)
-    except (InvalidValueError, InputError) as error:
-        raise BadInput(str(error)) from None
-    return chosen
-
-
 def _period(month: str, scenario: Any) -> int:
     """Period of a month of the run."""
     last = f"{scenario.start_year + scenario.years - 1}-12"
@@ -187,17 +154,7 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-def _writable(name: str) -> Path:
-    """Create the output folder before anything is computed."""
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".rare_market_probe"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise BadInput(f"--out = {name!r} cannot be written: {error.strerror}.") from None
-    return folder
+cli.add_command(sweep)
 
 
 def main() -> None:

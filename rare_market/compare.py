@@ -12,6 +12,7 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,18 +105,29 @@ def outcomes(records: Records) -> dict[str, float]:
     return row
 
 
-def paths(records: Records) -> dict[str, np.ndarray]:
-    """Yearly and monthly series of one run that the figures draw."""
-    c, n = records.catalogue, records.periods
-    operating = np.delete(records.operating_t[:n], c.china, axis=2).sum(axis=2) * MONTHS_PER_YEAR
-    return {
-        "price_inside_usd_per_kg": records.price_usd_per_kg[
-            :n, c.good(HEADLINE_GOOD), c.china, OPEN
-        ],
-        "price_outside_usd_per_kg": measures.price_outside_path_usd_per_kg(records, HEADLINE_GOOD),
-        "separation_outside_t_per_year": operating[:, FACILITY_STAGES.index("separation")],
-        "magnet_outside_t_per_year": operating[:, FACILITY_STAGES.index("magnet")],
-    }
+def _price_inside(records: Records) -> np.ndarray:
+    c = records.catalogue
+    price = records.price_usd_per_kg[: records.periods, c.good(HEADLINE_GOOD), c.china, OPEN]
+    return np.asarray(price)
+
+
+def _price_outside(records: Records) -> np.ndarray:
+    return measures.price_outside_path_usd_per_kg(records, HEADLINE_GOOD)
+
+
+def _operating_outside(records: Records, stage: str) -> np.ndarray:
+    operating = records.operating_t[: records.periods, FACILITY_STAGES.index(stage)]
+    outside = np.delete(operating, records.catalogue.china, axis=1)
+    return np.asarray(outside.sum(axis=1) * MONTHS_PER_YEAR)
+
+
+# monthly series of a run that the figures draw and sweeps may keep
+SERIES: dict[str, Callable[[Records], np.ndarray]] = {
+    "price_inside_usd_per_kg": _price_inside,
+    "price_outside_usd_per_kg": _price_outside,
+    "separation_outside_t_per_year": partial(_operating_outside, stage="separation"),
+    "magnet_outside_t_per_year": partial(_operating_outside, stage="magnet"),
+}
 
 
 @dataclass(frozen=True)
@@ -277,7 +289,7 @@ def _run_chunk(
                 "world": world.name,
                 "replication": replication,
                 "outcomes": outcomes(records),
-                "paths": paths(records),
+                "paths": {name: series(records) for name, series in SERIES.items()},
                 "valid": records.valid,
                 "provenance": records.provenance,
             }

@@ -465,7 +465,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Version, scenario, policies, data checksums and library versions of a run."""
     return {
-        **_software(),
+        **software(),
         "scenario": dataclasses.asdict(scenario),
         "policies": [{"name": p.name, **dataclasses.asdict(p)} for p in policies],
         "data_sha256": checksums,
@@ -473,7 +473,8 @@ def provenance_of(
 
 
 @cache
-def _software() -> dict[str, Any]:
+def software() -> dict[str, Any]:
+    """Versions of package, Python and libraries, and the commit of the source tree."""
     libraries = ("mesa", "numpy", "numba", "pandas", "pyarrow", "matplotlib")
     return {
         "package": "rare_market",

@@ -268,6 +268,26 @@ class Scenario:
 LARGEST_FILE_BYTES = 2**20
 
 
+def read_toml(file: Path, what: str) -> dict[str, Any]:
+    """Content of a TOML file of bounded size.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for a file that is missing, unreadable, too large or no TOML.
+    """
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise InvalidValueError(f"{file}: the file is larger than {LARGEST_FILE_BYTES} bytes.")
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidValueError(f"{file}: the {what} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise InvalidValueError(f"{file}: not a TOML file: {error}.") from None
+
+
 def read_scenario(file: Path) -> dict[str, Any]:
     """Fields of a scenario from a TOML file, checked for name and type.
 
@@ -276,16 +296,7 @@ def read_scenario(file: Path) -> dict[str, Any]:
     rare_market.declare.InvalidValueError
         for a missing or unreadable file, an unknown field or a wrong type.
     """
-    try:
-        if file.stat().st_size > LARGEST_FILE_BYTES:
-            raise InvalidValueError(f"{file}: the file is larger than {LARGEST_FILE_BYTES} bytes.")
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidValueError(f"{file}: the scenario cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, InvalidValueError):
-            raise
-        raise InvalidValueError(f"{file}: not a TOML file: {error}.") from None
+    values = read_toml(file, "scenario")
     known = {field.name: field for field in declarations(Scenario)}
     for name in values:
         refuse_unknown(known, name, str(file))

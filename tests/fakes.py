@@ -1,0 +1,91 @@
+"""Stand-ins for the model in tests of sweeps: quick, and with the faults that are to be survived.
+
+Functions of the top level, because workers import them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rare_market.compare import World
+from rare_market.design import Design, Run, factorial
+from rare_market.policies import Undercutting
+from rare_market.scenario import Scenario
+from rare_market.store import Result
+
+ATTACK = (Undercutting(),)
+
+
+def design(replications: int = 5, depths: int = 4, **changed) -> Design:
+    """Return a null without factors and an attack at several depths."""
+    levels = [np.linspace(0.1, 0.7, depths).tolist()]
+    return Design(
+        title="test",
+        scenario=Scenario(years=1),
+        worlds=(World("null", ()), World("attack", ATTACK)),
+        factors=("undercutting.depth_share",),
+        points=factorial(levels),
+        replications=replications,
+        **changed,
+    )
+
+
+def quick(run: Run) -> Result:
+    """Numbers that depend on everything that names a run, and need no model."""
+    depth = run.policies[0].depth_share if run.policies else 0.0
+    noise = np.sin(1.0 + run.replication * 12.9898)
+    row = {"price": 50.0 - 20.0 * depth + noise, "cost": depth**2 / 3.0 + 0.1 * noise}
+    months = np.arange(12.0) * (1.0 + depth)
+    return Result(row, dict.fromkeys(run.series, months + run.replication))
+
+
+def slow(run: Run) -> Result:
+    """Take twenty milliseconds of work."""
+    stop = time.perf_counter() + 0.02
+    while time.perf_counter() < stop:
+        pass
+    return quick(run)
+
+
+def failing(run: Run) -> Result:
+    """Raise in the third draw of every cell."""
+    if run.replication == 2:
+        raise ZeroDivisionError(f"no price in {run.name}")
+    return quick(run)
+
+
+def healing(run: Run) -> Result:
+    """Raise in the third draw until a file named by the environment exists."""
+    return quick(run) if Path(os.environ["HEALED"]).exists() else failing(run)
+
+
+def murderous(run: Run) -> Result:
+    """Kill the worker in one run, always."""
+    if run.number == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return quick(run)
+
+
+def murdered_once(run: Run) -> Result:
+    """Kill the worker in one run, the first time."""
+    marker = Path(os.environ["KILLED_ONCE"])
+    if run.number == 7 and not marker.exists():
+        marker.write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return quick(run)
+
+
+def large(run: Run) -> Result:
+    """Return many numbers, to fill a disk."""
+    return Result({f"measure_{i}": float(i * run.number) for i in range(500)}, {})
+
+
+def unknown(run: Run) -> Result:
+    """Return NaN in one run."""
+    result = quick(run)
+    return Result(result.row | {"price": np.nan}, {}) if run.number == 3 else result
