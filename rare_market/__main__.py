@@ -1,4 +1,4 @@
-"""The command line: ``rare-market run``, ``list``, ``book`` and ``sweep``.
+"""The command line: ``rare-market run``, ``list``, ``book``, ``sweep``, ``solve``.
 
 Heavy imports stay inside the commands, so that help is immediate. Exit codes are listed in
 :mod:`rare_market.terminal`.
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from rare_market.solve_commands import solve
 from rare_market.sweep_commands import sweep
 from rare_market.terminal import (
     EXIT_BAD_INPUT,
@@ -154,7 +155,8 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-cli.add_command(sweep)
+for command in (sweep, solve):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -39,9 +39,10 @@ def world_colors(comparison: Comparison) -> dict[str, Any]:
     return colors
 
 
-def _figure(
+def blank(
     height_in: float, rows: int, columns: int, *, shared: bool = False
 ) -> tuple[Figure, np.ndarray]:
+    """Figure of text width with panels ``[row, column]``."""
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
@@ -66,7 +67,7 @@ def price_paths(comparison: Comparison) -> Figure:
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     with mpl.style.context(STYLE):
-        figure, panels = _figure(0.5 + 2.1 * rows, rows, columns, shared=True)
+        figure, panels = blank(0.5 + 2.1 * rows, rows, columns, shared=True)
         for axes in panels.flat[len(names) :]:
             axes.set_visible(False)
         null = np.median(inside[NULL_WORLD], axis=0)
@@ -118,7 +119,7 @@ def capacity_outside(comparison: Comparison) -> Figure:
     """Separation and magnet capacity in operation outside China, a line per world."""
     colors = world_colors(comparison)
     with mpl.style.context(STYLE):
-        figure, panels = _figure(3.3, 1, 2)
+        figure, panels = blank(3.3, 1, 2)
         for axes, stage, unit in zip(
             panels[0],
             ("separation", "magnet"),
@@ -152,7 +153,7 @@ def cost_against_supply(comparison: Comparison) -> Figure:
         )
     )
     with mpl.style.context(STYLE):
-        figure, panels = _figure(3.4, 1, 1)
+        figure, panels = blank(3.4, 1, 1)
         axes = panels[0, 0]
         for world in comparison.worlds:
             own = runs[runs["world"] == world.name]

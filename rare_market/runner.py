@@ -300,8 +300,10 @@ def _work(work: Callable, items: list) -> tuple[float, list]:
         except Exception as error:
             values.append(_failure(error))
     seconds = time.perf_counter() - start
-    gc.collect()  # a finished model is a cycle of objects
-    if multiprocessing.parent_process() is not None:
+    own = multiprocessing.parent_process() is not None
+    if own or seconds > 0.5 * TASK_SECONDS:
+        gc.collect()  # a finished model is a cycle of objects
+    if own:
         gc.freeze()  # what stays loaded in a worker need not be searched after every batch
     return seconds, values
 
