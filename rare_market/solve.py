@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rare_market import measures
-from rare_market.declare import InvalidValueError, declarations, refuse_unknown
+from rare_market.declare import InvalidValueError, refuse_unknown
 from rare_market.design import declared
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR
 from rare_market.policies import INSTRUMENTS, Policy
@@ -33,7 +33,7 @@ LEVERS = {
     "floor": "price_floor.strike_usd_per_kg",
     "volume": "offtake_guarantee.volume_t_per_year",
     "tariff": "tariff.rate_share",
-    "subsidy": "subsidy",  # its first term in money, whatever it is called
+    "subsidy": "subsidy.rate_usd_per_kg",
 }
 SIDE_SHARE = 0.05  # how far below and above the answer it is checked
 WIDEST = 16.0  # multiple of an instrument's default up to which a lever is tried
@@ -90,7 +90,11 @@ class Target:
         elif self.kind == "survival":
             from rare_market.dataset import read_data
 
-            known = read_data(scenario.data_folder).tables.facilities["facility"].tolist()
+            known = (
+                read_data(scenario.data_folder, scenario.start_year)
+                .tables.facilities["facility"]
+                .tolist()
+            )
             for name in self.names:
                 if name not in known:
                     raise InvalidValueError(f"target: {name!r} is no facility of facilities.csv.")
@@ -169,13 +173,9 @@ def lever_of(name: str) -> str:
     """
     factor = LEVERS.get(name, name)
     if "." not in factor:
-        refuse_unknown(INSTRUMENTS, factor, "the list of instruments")
-        inherited = {field.name for field in declarations(Policy)}
-        own = [d for d in declarations(INSTRUMENTS[factor]) if d.low is not None]
-        terms = [d.name for d in own if d.name not in inherited and d.unit.startswith("USD")]
-        if not terms:
-            raise InvalidValueError(f"{factor} has no term in USD to solve for.")
-        factor = f"{factor}.{terms[0]}"
+        raise InvalidValueError(
+            f"lever {name!r} is none of {', '.join(LEVERS)} and no instrument.term."
+        )
     declared(factor)
     return factor
 

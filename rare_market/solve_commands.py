@@ -208,7 +208,9 @@ def _write(
     from rare_market.dataset import read_data
     from rare_market.records import provenance_of
 
-    stamp = provenance_of(scenario, tuple(world), read_data(scenario.data_folder).checksums)
+    stamp = provenance_of(
+        scenario, tuple(world), read_data(scenario.data_folder, scenario.start_year).checksums
+    )
     pd.DataFrame(rows).to_csv(folder / "solve.csv", index=False)
     (folder / "provenance.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     if factor:

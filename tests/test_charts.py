@@ -35,7 +35,9 @@ def answer(value: float) -> Answer:
 def curve():
     levels = (0.15, 0.3, 0.45, 0.6)
     answers = [answer(40.0), answer(60.0), answer(90.0), answer(math.nan)]
-    return charts.break_even_curve("undercutting.depth_share", list(zip(levels, answers, strict=True)))
+    return charts.break_even_curve(
+        "undercutting.depth_share", list(zip(levels, answers, strict=True))
+    )
 
 
 @pytest.mark.parametrize("draw", [curve])

@@ -128,6 +128,7 @@ def test_levers_are_terms_of_instruments():
     assert lever_of("floor") == "price_floor.strike_usd_per_kg"
     assert lever_of("volume") == "offtake_guarantee.volume_t_per_year"
     assert lever_of("tariff") == "tariff.rate_share"
+    assert lever_of("subsidy") == "subsidy.rate_usd_per_kg"
     assert lever_of("export_quota.quota_t_per_year") == "export_quota.quota_t_per_year"
     policies = with_term([Undercutting()], "offtake_guarantee.volume_t_per_year", 5.0)
     assert policies == (Undercutting(), OfftakeGuarantee(volume_t_per_year=5.0))
