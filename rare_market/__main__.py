@@ -1,4 +1,4 @@
-"""The command line: ``rare-market run``, ``list``, ``book``, ``sweep``, ``solve``.
+"""The command line, ``rare-market``.
 
 Heavy imports stay inside the commands, so that help is immediate. Exit codes are listed in
 :mod:`rare_market.terminal`.
@@ -23,6 +23,7 @@ from rare_market.terminal import (
     scenario_of,
     writable,
 )
+from rare_market.verdict_commands import verdict
 
 __all__ = ["EXIT_BAD_INPUT", "cli", "main"]
 
@@ -155,7 +156,7 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-for command in (sweep, solve):
+for command in (sweep, solve, verdict):
     cli.add_command(command)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,6 +16,7 @@ from rare_market.figures import BLUE, STYLE, VERMILLION, blank
 
 if TYPE_CHECKING:
     from rare_market.solve import Answer
+    from rare_market.verdict import Game
 
 
 def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
@@ -52,6 +54,71 @@ def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
             f"in {first.probability:.0%} of draws; bars are {first.confidence:.0%} intervals",
             loc="left",
         )
+    return figure
+
+
+def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
+    """China's gain from undercutting over depth and duration, a panel per package.
+
+    Without entry trigger. Zero is the world of the same package and luck in which nobody undercuts;
+    a cell whose joint interval holds zero is hatched.
+    """
+    from rare_market.verdict import best_response, table
+
+    rows = table(game, confidence)
+    rows = rows[rows["entry_trigger_share"] == 0.0]
+    depths = sorted(rows["depth_share"].unique())
+    durations = sorted(rows["duration_years"].unique())
+    widest = float(rows["gain_musd"].abs().max()) / 1000.0 or 1.0
+    columns = min(3, len(game.packages))
+    lines = -(-len(game.packages) // columns)
+    with mpl.style.context(STYLE):
+        figure, panels = blank(0.9 + 1.75 * lines, lines, columns, shared=True)
+        for axes in panels.flat[len(game.packages) :]:
+            axes.set_visible(False)
+        for p, (package, axes) in enumerate(zip(game.packages, panels.flat, strict=False)):
+            own = rows[rows["package"] == package]
+            grid = own.pivot(index="depth_share", columns="duration_years", values="gain_musd")
+            image = axes.imshow(
+                grid.to_numpy() / 1000.0,
+                origin="lower",
+                aspect="auto",
+                cmap="PuOr",
+                vmin=-widest,
+                vmax=widest,
+            )
+            for _, cell in own.iterrows():
+                at = durations.index(cell["duration_years"]), depths.index(cell["depth_share"])
+                value = cell["gain_musd"] / 1000.0
+                dark = abs(value) > 0.6 * widest
+                axes.text(
+                    *at,
+                    f"{value:+.1f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="white" if dark else "black",
+                )
+                if cell["low_musd"] <= 0.0 <= cell["high_musd"]:
+                    axes.add_patch(
+                        mpl.patches.Rectangle(
+                            (at[0] - 0.5, at[1] - 0.5),
+                            1,
+                            1,
+                            fill=False,
+                            hatch="///",
+                            edgecolor="#999999",
+                            linewidth=0,
+                        )
+                    )
+            verdict = best_response(game, p, confidence).verdict
+            axes.set_title(f"{package}: {verdict}", loc="left")
+            axes.set_xticks(range(len(durations)), [f"{d:g}" for d in durations])
+            axes.set_yticks(range(len(depths)), [f"{100 * d:g}" for d in depths])
+        figure.supxlabel("duration of undercutting (years)", fontsize=8)
+        figure.supylabel("depth below rivals' full cost (%)", fontsize=8)
+        bar = figure.colorbar(image, ax=list(panels.flat), shrink=0.8, pad=0.01)
+        bar.set_label("China's gain (billion USD of 2024, discounted)\n0: nobody undercuts")
     return figure
 
 

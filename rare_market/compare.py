@@ -12,14 +12,13 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rare_market import measures
-from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, OPEN
+from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import (
     OfftakeGuarantee,
     Policy,
@@ -29,6 +28,7 @@ from rare_market.policies import (
 )
 from rare_market.records import Records
 from rare_market.scenario import Scenario
+from rare_market.series import HEADLINE_GOOD, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,6 @@ SAVED_FRAMES = ("prices", "trades", "capacity", "accounts", "demand", "productio
 NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"
 MILLION = 1e6
 FIRST_POLICY_YEAR = 2026  # when the standard policies start
-HEADLINE_GOOD = "ndpr_oxide"
 
 
 @dataclass(frozen=True)
@@ -105,29 +104,12 @@ def outcomes(records: Records) -> dict[str, float]:
     return row
 
 
-def _price_inside(records: Records) -> np.ndarray:
-    c = records.catalogue
-    price = records.price_usd_per_kg[: records.periods, c.good(HEADLINE_GOOD), c.china, OPEN]
-    return np.asarray(price)
-
-
-def _price_outside(records: Records) -> np.ndarray:
-    return measures.price_outside_path_usd_per_kg(records, HEADLINE_GOOD)
-
-
-def _operating_outside(records: Records, stage: str) -> np.ndarray:
-    operating = records.operating_t[: records.periods, FACILITY_STAGES.index(stage)]
-    outside = np.delete(operating, records.catalogue.china, axis=1)
-    return np.asarray(outside.sum(axis=1) * MONTHS_PER_YEAR)
-
-
-# monthly series of a run that the figures draw and sweeps may keep
-SERIES: dict[str, Callable[[Records], np.ndarray]] = {
-    "price_inside_usd_per_kg": _price_inside,
-    "price_outside_usd_per_kg": _price_outside,
-    "separation_outside_t_per_year": partial(_operating_outside, stage="separation"),
-    "magnet_outside_t_per_year": partial(_operating_outside, stage="magnet"),
-}
+FIGURE_SERIES = (
+    "price_inside_usd_per_kg",
+    "price_outside_usd_per_kg",
+    "separation_outside_t_per_year",
+    "magnet_outside_t_per_year",
+)
 
 
 @dataclass(frozen=True)
@@ -289,7 +271,7 @@ def _run_chunk(
                 "world": world.name,
                 "replication": replication,
                 "outcomes": outcomes(records),
-                "paths": {name: series(records) for name, series in SERIES.items()},
+                "paths": {name: SERIES[name](records) for name in FIGURE_SERIES},
                 "valid": records.valid,
                 "provenance": records.provenance,
             }

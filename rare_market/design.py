@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rare_market.compare import SERIES, World
+from rare_market.compare import World
 from rare_market.dataset import read_data
 from rare_market.declare import Declaration, InvalidValueError, declarations, refuse_unknown
 from rare_market.policies import INSTRUMENTS, Policy, read_policy
 from rare_market.scenario import Scenario, read_toml
+from rare_market.series import SERIES
 
 LARGEST_POINTS, LARGEST_RUNS = 2**17, 10**7
 SAMPLED = ("latin_hypercube", "sobol", "morris", "saltelli")
@@ -82,7 +83,7 @@ class Design:
     replications
         draws of all chance, the same for each point and world.
     series
-        monthly series kept of each run, names of :func:`rare_market.compare.paths`.
+        monthly series kept of each run, names of :data:`rare_market.series.SERIES`.
     sample
         how the points were chosen, for those who analyse them.
 

@@ -122,6 +122,9 @@ class Records:
         deliveries outside the market: (period, channel, good, origin, destination, tonnes, USD/kg).
     capacity_t, operating_t, building_t, output_t
         ``[period, facility stage, place]`` tonnes per month.
+    cash_usd
+        ``[period, facility stage, place]`` all that facilities received less all they paid since
+        the start of the run.
     balance_usd
         ``[period, kind, place, reason]`` the ledger.
     used_t, shortage_t, final_spend_usd
@@ -173,6 +176,7 @@ class Records:
         self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
         self.capacity_t, self.operating_t = np.zeros(alive), np.zeros(alive)
         self.building_t, self.output_t = np.zeros(alive), np.zeros(alive)
+        self.cash_usd = np.zeros(alive)
         self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
         self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rare_market.compare import SERIES, outcomes
+from rare_market.compare import outcomes
 from rare_market.design import Design, Run
 from rare_market.runner import Failure, LocalProcesses, Workers, execute
+from rare_market.series import SERIES
 from rare_market.store import Result, Store
 
 Progress = Callable[[int, int], object]

@@ -54,7 +54,7 @@ def run(design_file: str, folder: str, processes: int | None, scheduler: str | N
         design = read_design(Path(design_file))
     except (InvalidValueError, InputError) as error:
         raise BadInput(str(error)) from None
-    _make(design, folder, processes, scheduler)
+    _report(make(design, folder, processes, scheduler), folder)
 
 
 @sweep.command()
@@ -62,7 +62,7 @@ def run(design_file: str, folder: str, processes: int | None, scheduler: str | N
 @where
 def resume(folder: str, processes: int | None, scheduler: str | None) -> None:
     """Make the runs that are missing, and those in damaged files."""
-    _make(open_store(folder).design, folder, processes, scheduler)
+    _report(make(open_store(folder).design, folder, processes, scheduler), folder)
 
 
 @sweep.command("retry-failed")
@@ -70,7 +70,7 @@ def resume(folder: str, processes: int | None, scheduler: str | None) -> None:
 @where
 def retry_failed(folder: str, processes: int | None, scheduler: str | None) -> None:
     """Make the failed runs again."""
-    _make(open_store(folder).design, folder, processes, scheduler, retry=True)
+    _report(make(open_store(folder).design, folder, processes, scheduler, retry=True), folder)
 
 
 @sweep.command()
@@ -124,14 +124,21 @@ def workers_of(processes: int | None, scheduler: str | None) -> Any:
         raise BadInput(f"--scheduler = {scheduler!r} does not answer: {error}.") from None
 
 
-def _make(
+def _report(store: Any, folder: str) -> None:
+    click.echo(f"{_sentence(store.status())} Results are in {folder}.")
+    if store.failures:
+        sys.exit(EXIT_FAILED_RUNS)
+
+
+def make(
     design: Any, folder: str, processes: int | None, scheduler: str | None, retry: bool = False
-) -> None:
+) -> Any:
+    """Make the runs a folder lacks, with a progress bar; every way it can go wrong is a refusal."""
     from tqdm import tqdm
 
     from rare_market.runner import ExecutorLostError
-    from rare_market.store import FAILED, Store, StoreDamagedError, StoreError, StoreFullError
-    from rare_market.sweep import sweep as make
+    from rare_market.store import Store, StoreDamagedError, StoreError, StoreFullError
+    from rare_market.sweep import sweep as sweep_into
 
     try:
         target = Path(folder)
@@ -148,7 +155,7 @@ def _make(
                 bar.update(finished + fallen)
 
             workers = workers_of(processes, scheduler)
-            store = make(design, target, workers, progress=progress, retry_failed=retry)
+            store = sweep_into(design, target, workers, progress=progress, retry_failed=retry)
     except (StoreDamagedError, StoreFullError) as error:
         raise BadStore(str(error)) from None
     except StoreError as error:
@@ -157,9 +164,7 @@ def _make(
         raise click.ClickException(f"{error} What finished is in {folder}; resume it.") from None
     except OSError as error:
         raise BadInput(f"--out = {folder!r} cannot be used: {error.strerror}.") from None
-    click.echo(f"{_sentence(store.status())} Results are in {folder}.")
-    if (store.state == FAILED).any():
-        sys.exit(EXIT_FAILED_RUNS)
+    return store
 
 
 def _sentence(now: Any) -> str:

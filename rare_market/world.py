@@ -139,6 +139,7 @@ class World(NamedTuple):
         records.operating_t[t] = self._by_stage(capacity_t * (status == Status.OPERATING) * plant)
         records.building_t[t] = self._by_stage(capacity_t * (status == Status.BUILDING) * plant)
         records.output_t[t] = self._by_stage(output_t * plant)
+        records.cash_usd[t] = self._by_stage(np.concatenate([p.cash_usd, m.cash_usd]))
         records.facility_status[t], records.facility_output_t[t] = status, output_t
 
         records.used_t[t] = used_t = self._by_good(b.good, b.place, b.consumed_t)

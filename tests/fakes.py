@@ -89,3 +89,28 @@ def unknown(run: Run) -> Result:
     """Return NaN in one run."""
     result = quick(run)
     return Result(result.row | {"price": np.nan}, {}) if run.number == 3 else result
+
+
+def duel(run: Run) -> Result:
+    """Series of the textbook duel of an incumbent and an entrant, year by year.
+
+    Undercutting costs the incumbent 100 a year times its depth while it lasts. An entrant is driven
+    out by a depth of 0.4 or more for at least 4 years, which brings the incumbent 30 a year from
+    then on; against a floor it is never driven out. Luck adds the same to every world.
+    """
+    months = np.arange(12 * run.scenario.years)
+    year = run.scenario.start_year + months // 12
+    attack = [p for p in run.policies if p.name == "undercutting"]
+    depth = attack[0].depth_share if attack else 0.0
+    ends = 2026 + (attack[0].duration_years if attack else 0.0)
+    on = (year >= 2026) & (year < ends)
+    floored = any(p.name == "price_floor" for p in run.policies)
+    out = depth >= 0.4 and ends >= 2030 and not floored
+    luck = np.sin(months + run.replication)
+    flat = np.full(len(months), 1.0)
+    series = dict.fromkeys(run.series, flat)
+    series["china_upstream_musd"] = luck - on * 100 * depth / 12 + out * (year >= ends) * 30 / 12
+    series["separation_outside_t_per_year"] = 50_000.0 * flat - 20_000.0 * out * (year >= ends - 1)
+    series["allied_treasury_musd"] = -floored * flat
+    series["ndpr_oxide_outside_t"] = 1000.0 * flat - 400.0 * out * (year >= ends)
+    return Result({"nothing": 0.0}, series)
