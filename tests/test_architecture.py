@@ -13,6 +13,7 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 # tested, but not by a file of the same name
 TESTED_ELSEWHERE = {
     "__init__.py": "version only",
+    "analysis_commands.py": "test_analysis.py",
     "agents/__init__.py": "a docstring only",
     "policies/__init__.py": "the list of instruments: policies/test_laws.py",
     "policies/base.py": "what holds of every instrument: policies/test_laws.py",
