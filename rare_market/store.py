@@ -1,13 +1,13 @@
 """The folder of a sweep: nothing that finished is lost, nothing damaged is read in silence.
 
-===================  ===============================================================================
-``manifest.json``    the design, versions and hashes, with a hash of itself; written first
-``ledger.jsonl``     a line for each finished or failed run, each with its check sum, appended and
-                     synced; while the sweep runs the lines hold the results
-``runs/*.parquet``   results, a row per run in order of the runs; whole files or none
-``series/*.parquet`` monthly series where the design asks for them
-``failures.parquet`` runs without result: seed, reason and origin
-===================  ===============================================================================
+====================  ==============================================================================
+``manifest.json``     the design, versions and hashes, with a hash of itself; written first
+``ledger.jsonl``      a line for each finished or failed run, each with its check sum, appended and
+                      synced; while the sweep runs the lines hold the results
+``runs/*.parquet``    results, a row per run in order of the runs; whole files or none
+``series/*.parquet``  monthly series where the design asks for them
+``failures.parquet``  runs without result: seed, reason and origin
+====================  ==============================================================================
 
 The ledger names the SHA-256 of every other file. When all runs are done it is rewritten in order of
 the runs without the results, which are in the parts by then, so that the folder does not depend on
