@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rare_market.dataset import read_data
+from rare_market.declare import InvalidValueError
 from rare_market.design import Design
 from rare_market.records import software
 from rare_market.runner import Failure
@@ -120,7 +121,13 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.manifest = _read_manifest(self.folder)
-        self.design = Design.from_data(self.manifest["design"])
+        try:
+            self.design = Design.from_data(self.manifest["design"])
+        except (TypeError, KeyError, InvalidValueError):
+            raise StoreError(
+                f"{folder} was made by another version: see the software in {MANIFEST}, "
+                f"commit {self.manifest['software']['commit'] or 'unknown'}."
+            ) from None
         runs = self.design.runs
         self.state = np.zeros(runs, dtype=np.int8)
         self.failures: dict[int, Failure] = {}
