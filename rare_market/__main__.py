@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from rare_market.analysis_commands import discover, regret, sensitivity
 from rare_market.solve_commands import solve
 from rare_market.sweep_commands import sweep
 from rare_market.terminal import (
@@ -166,7 +167,7 @@ def _period(month: str, scenario: Any) -> int:
     return period
 
 
-for command in (sweep, solve, verdict, validate, calibrate):
+for command in (sweep, solve, verdict, sensitivity, discover, regret, validate, calibrate):
     cli.add_command(command)
 
 

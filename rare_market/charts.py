@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
-import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -65,7 +64,7 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
     """China's gain from undercutting over depth and duration, a panel per package.
 
     Without entry trigger. Zero is the world of the same package and luck in which nobody undercuts;
-    a cell whose joint interval holds zero is hatched.
+    a value in parentheses has a joint interval that holds zero.
     """
     from rare_market.verdict import best_response, table
 
@@ -94,35 +93,33 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
             for _, cell in own.iterrows():
                 at = durations.index(cell["duration_years"]), depths.index(cell["depth_share"])
                 value = cell["gain_musd"] / 1000.0
-                dark = abs(value) > 0.6 * widest
+                text = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+                undecided = cell["low_musd"] <= 0.0 <= cell["high_musd"]
                 axes.text(
                     *at,
-                    f"{value:+.1f}",
+                    f"({text})" if undecided else text,
                     ha="center",
                     va="center",
                     fontsize=7,
-                    color="white" if dark else "black",
+                    color="white" if abs(value) > 0.6 * widest else "black",
                 )
-                if cell["low_musd"] <= 0.0 <= cell["high_musd"]:
-                    axes.add_patch(
-                        mpl.patches.Rectangle(
-                            (at[0] - 0.5, at[1] - 0.5),
-                            1,
-                            1,
-                            fill=False,
-                            hatch="///",
-                            edgecolor="#999999",
-                            linewidth=0,
-                        )
-                    )
-            verdict = best_response(game, p, confidence).verdict
-            axes.set_title(f"{package}: {verdict}", loc="left")
+            axes.grid(visible=False)
+            if p + columns >= len(game.packages):  # nothing is drawn below it
+                axes.tick_params(labelbottom=True)
+            answer = best_response(game, p, confidence)
+            of_all = f"of {len(game.strategies) - 1} strategies {answer.losing} lose"
+            axes.set_title(
+                f"{package}: {answer.verdict}\n{of_all}, {answer.paying} pay", loc="left"
+            )
             axes.set_xticks(range(len(durations)), [f"{d:g}" for d in durations])
             axes.set_yticks(range(len(depths)), [f"{100 * d:g}" for d in depths])
         figure.supxlabel("duration of undercutting (years)", fontsize=8)
         figure.supylabel("depth below rivals' full cost (%)", fontsize=8)
         bar = figure.colorbar(image, ax=list(panels.flat), shrink=0.8, pad=0.01)
-        bar.set_label("China's gain (billion USD of 2024, discounted)\n0: nobody undercuts")
+        bar.set_label(
+            "China's gain (billion USD of 2024, discounted)\n"
+            "0: nobody undercuts; in parentheses: undecided"
+        )
     return figure
 
 

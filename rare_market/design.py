@@ -128,12 +128,23 @@ class Design:
     @cached_property
     def cells(self) -> tuple[tuple[int, int], ...]:
         """Pairs of point and world that are run: those that differ in something a world has."""
-        chosen = []
-        for w, world in enumerate(self.worlds):
-            own = [i for i, f in enumerate(self.factors) if self._applies(f, world)]
-            _, first = np.unique(self.points[:, own], axis=0, return_index=True)
-            chosen += [(int(point), w) for point in (first if own else first[:1])]
-        return tuple(sorted(chosen))
+        firsts = [np.unique(self._first_alike(w)).tolist() for w in range(len(self.worlds))]
+        return tuple(sorted((point, w) for w, points in enumerate(firsts) for point in points))
+
+    def cell_of_point(self, world: int) -> np.ndarray:
+        """Number of the cell that stands for each point in a world, ``[point]``."""
+        number = {cell: i for i, cell in enumerate(self.cells)}
+        return np.array([number[point, world] for point in self._first_alike(world).tolist()])
+
+    def _first_alike(self, world: int) -> np.ndarray:
+        """First point equal to each point in all that a world has, ``[point]``."""
+        own = [i for i, f in enumerate(self.factors) if self._applies(f, self.worlds[world])]
+        if not own:
+            return np.zeros(len(self.points), dtype=int)
+        _, first, which = np.unique(
+            self.points[:, own], axis=0, return_index=True, return_inverse=True
+        )
+        return np.asarray(first[which.ravel()])
 
     @property
     def runs(self) -> int:

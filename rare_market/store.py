@@ -1,13 +1,13 @@
 """The folder of a sweep: nothing that finished is lost, nothing damaged is read in silence.
 
-===================  ===============================================================================
-``manifest.json``    the design, versions and hashes, with a hash of itself; written first
-``ledger.jsonl``     a line for each finished or failed run, each with its check sum, appended and
-                     synced; while the sweep runs the lines hold the results
-``runs/*.parquet``   results, a row per run in order of the runs; whole files or none
-``series/*.parquet`` monthly series where the design asks for them
-``failures.parquet`` runs without result: seed, reason and origin
-===================  ===============================================================================
+====================  ==============================================================================
+``manifest.json``     the design, versions and hashes, with a hash of itself; written first
+``ledger.jsonl``      a line for each finished or failed run, each with its check sum, appended and
+                      synced; while the sweep runs the lines hold the results
+``runs/*.parquet``    results, a row per run in order of the runs; whole files or none
+``series/*.parquet``  monthly series where the design asks for them
+``failures.parquet``  runs without result: seed, reason and origin
+====================  ==============================================================================
 
 The ledger names the SHA-256 of every other file. When all runs are done it is rewritten in order of
 the runs without the results, which are in the parts by then, so that the folder does not depend on
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rare_market.dataset import read_data
+from rare_market.declare import InvalidValueError
 from rare_market.design import Design
 from rare_market.records import software
 from rare_market.runner import Failure
@@ -120,7 +121,13 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.manifest = _read_manifest(self.folder)
-        self.design = Design.from_data(self.manifest["design"])
+        try:
+            self.design = Design.from_data(self.manifest["design"])
+        except (TypeError, KeyError, InvalidValueError):
+            raise StoreError(
+                f"{folder} was made by another version: see the software in {MANIFEST}, "
+                f"commit {self.manifest['software']['commit'] or 'unknown'}."
+            ) from None
         runs = self.design.runs
         self.state = np.zeros(runs, dtype=np.int8)
         self.failures: dict[int, Failure] = {}

@@ -122,6 +122,8 @@ class Response(NamedTuple):
         strategy of undercutting of the highest mean value.
     gain, low, high
         its mean gain over not undercutting in million USD, and its widened interval.
+    paying, losing
+        numbers of strategies whose interval lies above zero, and below.
     """
 
     package: str
@@ -131,6 +133,8 @@ class Response(NamedTuple):
     gain: float
     low: float
     high: float
+    paying: int
+    losing: int
 
 
 class Play(NamedTuple):
@@ -317,12 +321,9 @@ def best_response(game: Game, package: int, confidence: float = 0.9) -> Response
     tried = range(1, len(game.strategies))
     each = 1.0 - (1.0 - confidence) / len(tried)
     intervals = {s: mean_interval(gains[s], each) for s in tried}
-    if any(low > 0.0 for _, low, _ in intervals.values()):
-        verdict = RATIONAL
-    elif all(high < 0.0 for _, _, high in intervals.values()):
-        verdict = NOT_RATIONAL
-    else:
-        verdict = UNDECIDED
+    paying = sum(low > 0.0 for _, low, _ in intervals.values())
+    losing = sum(high < 0.0 for _, _, high in intervals.values())
+    verdict = RATIONAL if paying else NOT_RATIONAL if losing == len(tried) else UNDECIDED
     top = max(tried, key=lambda s: intervals[s][0])
     best = int(np.argmax(game.china[package].mean(axis=1)))
     return Response(
@@ -331,6 +332,8 @@ def best_response(game: Game, package: int, confidence: float = 0.9) -> Response
         game.strategies[best],
         game.strategies[top],
         *intervals[top],
+        paying,
+        losing,
     )
 
 
@@ -403,6 +406,8 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
         own = {name: float(mean[p, s]) / 1000.0 for name, mean in means.items()}
         found[package] = [
             answer.verdict,
+            f"{answer.paying} / {answer.losing} / "
+            f"{len(game.strategies) - 1 - answer.paying - answer.losing}",
             answer.best.label,
             answer.tried.label,
             f"{answer.gain / 1000:+.2f} ({answer.low / 1000:+.2f} to {answer.high / 1000:+.2f})",
@@ -416,6 +421,7 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
         ]
     index = [
         "undercutting is",
+        "strategies that pay / lose / undecided",
         "best response",
         "best undercutting",
         "its gain",

@@ -13,6 +13,7 @@ FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*
 # tested, but not by a file of the same name
 TESTED_ELSEWHERE = {
     "__init__.py": "version only",
+    "analysis_commands.py": "test_analysis.py",
     "agents/__init__.py": "a docstring only",
     **dict.fromkeys(
         (f"clearing/{part}.py" for part in ("__init__", "answer", "month", "problem", "simplex")),

@@ -10,7 +10,7 @@ import pytest
 from rare_market import measures
 from rare_market.declare import InvalidValueError
 from rare_market.model import simulate
-from rare_market.policies import OfftakeGuarantee, PriceFloor, Undercutting
+from rare_market.policies import INSTRUMENTS, OfftakeGuarantee, PriceFloor, Undercutting
 from rare_market.runner import LocalProcesses
 from rare_market.scenario import Scenario
 from rare_market.solve import Target, break_even, lever_of, solve, with_term
@@ -128,7 +128,11 @@ def test_levers_are_terms_of_instruments():
     assert lever_of("floor") == "price_floor.strike_usd_per_kg"
     assert lever_of("volume") == "offtake_guarantee.volume_t_per_year"
     assert lever_of("tariff") == "tariff.rate_share"
-    assert lever_of("subsidy") == "subsidy.rate_usd_per_kg"
+    if "subsidy" in INSTRUMENTS:
+        assert lever_of("subsidy") == "subsidy.rate_usd_per_kg"
+    else:
+        with pytest.raises(InvalidValueError, match="subsidy"):
+            lever_of("subsidy")
     assert lever_of("export_quota.quota_t_per_year") == "export_quota.quota_t_per_year"
     policies = with_term([Undercutting()], "offtake_guarantee.volume_t_per_year", 5.0)
     assert policies == (Undercutting(), OfftakeGuarantee(volume_t_per_year=5.0))

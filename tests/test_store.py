@@ -177,3 +177,11 @@ def test_every_part_carries_its_provenance(folder):
     schema = pq.read_schema(folder / "runs" / "part-00000.parquet")
     stamp = json.loads(schema.metadata[b"rare_market"])
     assert stamp["design_sha256"] == Store(folder).design.sha256
+
+
+def test_a_folder_of_a_version_with_other_instruments_is_refused_in_a_sentence(folder, monkeypatch):
+    from rare_market import design as design_module
+
+    monkeypatch.setattr(design_module, "INSTRUMENTS", {})
+    with pytest.raises(StoreError, match="another version"):
+        Store(folder)
