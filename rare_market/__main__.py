@@ -38,6 +38,12 @@ def cli() -> None:
     help="An instrument, a package by name, or a TOML file of one; repeat to combine them. "
     "Without it four standard answers run.",
 )
+@click.option(
+    "--shock",
+    "shock_text",
+    metavar="export_stop:month=YYYY-MM,duration=MONTHS,goods=…",
+    help="Stop China's exports for a while, and report the damage in the 24 months that follow.",
+)
 @click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
 @click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
@@ -56,6 +62,7 @@ def cli() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON and nothing else.")
 def run(
     policies: tuple[str, ...],
+    shock_text: str | None,
     scenario_file: str | None,
     settings: tuple[str, ...],
     seed: int | None,
@@ -71,6 +78,7 @@ def run(
     if processes is not None and not 1 <= processes <= 512:
         raise BadInput(f"--processes = {processes} is not within 1 to 512.")
     package = _policies(policies, scenario)
+    shock = _shock(shock_text, scenario)
     folder = _writable(out_folder)
 
     from tqdm import tqdm
@@ -82,7 +90,7 @@ def run(
     quiet = as_json or not sys.stderr.isatty()
     with tqdm(total=len(worlds) * replications, unit="run", disable=quiet, leave=False) as bar:
         comparison = compare(
-            scenario, worlds, replications, folder / "records", processes, bar.update
+            scenario, worlds, replications, folder / "records", processes, bar.update, shock
         )
     from rare_market import report  # loads pandas and matplotlib, not needed before
 
@@ -174,6 +182,26 @@ def _policies(texts: tuple[str, ...], scenario: Any) -> list[Any]:
     except (InvalidValueError, InputError) as error:
         raise BadInput(str(error)) from None
     return chosen
+
+
+def _shock(text: str | None, scenario: Any) -> Any:
+    from rare_market.dataset import read_data
+    from rare_market.declare import InvalidValueError
+    from rare_market.resilience import read_shock
+
+    if text is None:
+        return None
+    try:
+        shock = read_shock(text)
+        shock.check(read_data(scenario.data_folder, scenario.start_year).catalogue)
+    except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+    last = scenario.start_year + scenario.years
+    if not scenario.start_year <= shock.start_year < last:
+        raise BadInput(
+            f"--shock {text!r} must start within {scenario.start_year}-01 to {last - 1}-12."
+        )
+    return shock
 
 
 def _period(month: str, scenario: Any) -> int:

@@ -110,12 +110,12 @@ class World(NamedTuple):
         place = np.concatenate([p.place, m.product.place])
         held = np.concatenate([p.inventory_t, m.product_stock_t])
         target = np.concatenate([p.normal_stock_t(), m.normal_stock_t()])
-        return self._by_good(good, place, held), self._by_good(good, place, target)
+        return self.by_good(good, place, held), self.by_good(good, place, target)
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
         p, m, b = self.producers, self.processors, self.buyers
-        held = self._by_good(
+        held = self.by_good(
             np.concatenate([p.good, m.feed.good, m.product.good, b.good]),
             np.concatenate([p.place, m.feed.place, m.product.place, b.place]),
             np.concatenate([p.inventory_t, m.feed_stock_t, m.product_stock_t, b.inventory_t]),
@@ -144,14 +144,14 @@ class World(NamedTuple):
         records.output_t[t] = self._by_stage(output_t * plant)
         records.facility_status[t], records.facility_output_t[t] = status, output_t
 
-        records.used_t[t] = used_t = self._by_good(b.good, b.place, b.consumed_t)
-        records.shortage_t[t] = self._by_good(b.good, b.place, b.shortage_t)
-        records.final_spend_usd[t] = self._by_good(b.good, b.place, spent_usd)
+        records.used_t[t] = used_t = self.by_good(b.good, b.place, b.consumed_t)
+        records.shortage_t[t] = self.by_good(b.good, b.place, b.shortage_t)
+        records.final_spend_usd[t] = self.by_good(b.good, b.place, spent_usd)
         records.stock_t[t] = stock_t = self.stock_t()
-        dug_t = self._by_good(p.good, p.place, p.output_t * ~self.collector)
-        collected_t = self._by_good(p.good, p.place, p.output_t * self.collector)
-        made_t = self._by_good(m.product.good, m.product.place, m.made_t)
-        fed_t = self._by_good(
+        dug_t = self.by_good(p.good, p.place, p.output_t * ~self.collector)
+        collected_t = self.by_good(p.good, p.place, p.output_t * self.collector)
+        made_t = self.by_good(m.product.good, m.product.place, m.made_t)
+        fed_t = self.by_good(
             m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
         )
         records.made_t[t] = dug_t + collected_t + made_t
@@ -160,7 +160,8 @@ class World(NamedTuple):
             [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
         )
 
-    def _by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Sum of values by good and place, ``[good, place]``."""
         goods, places = self.states.stockpile_t.shape[::-1]
         total = np.bincount(good * places + place, values, minlength=goods * places)
         return total.reshape(goods, places)

@@ -22,7 +22,7 @@ from rare_market.inputs import (
     table_checksums,
     vintage_folders,
 )
-from rare_market.policies import INSTRUMENTS
+from rare_market.policies import INSTRUMENTS, read_package, shipped
 from rare_market.scenario import Scenario
 from tests.conftest import edited_data
 
@@ -462,7 +462,10 @@ def test_every_source_is_used(tables: Tables) -> None:
         for field in declarations(owner)
         if field.source != "choice"
     }
-    assert cited | declared == set(tables.sources["key"])
+    packaged = {
+        entry.source for name in shipped() for entry in read_package(name, INSTRUMENTS).entries
+    }
+    assert cited | declared | packaged == set(tables.sources["key"])
 
 
 def test_the_balance_page_shows_the_tables(tables: Tables) -> None:
