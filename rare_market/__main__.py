@@ -137,6 +137,43 @@ def book(
     click.echo(f"{orders} orders of {month} are in {file}.")
 
 
+@cli.command()
+@click.option("--good", required=True, help="An oxide, a metal, a magnet or an ore.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.option(
+    "--out",
+    "out_folder",
+    default="results",
+    show_default=True,
+    metavar="DIR",
+    help="For the figure.",
+)
+def cost(good: str, as_json: bool, out_folder: str) -> None:
+    """Responsible-extraction cost of a good by place: private, external, capital and risk."""
+    from rare_market import listing
+    from rare_market.declare import InvalidValueError
+
+    try:
+        rows = listing.cost_rows(good)
+    except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    folder = _writable(out_folder)
+    import pandas as pd
+
+    from rare_market import figures
+
+    table = pd.DataFrame(rows).set_index("place")
+    figures.save(
+        figures.cost_by_place(good, rows), folder / f"cost_{good}", json.dumps({"good": good})
+    )
+    click.echo(f"Cost of {good} by place, USD/kg of 2024; joint products share costs by value")
+    click.echo(f"\n{table.round(2).to_string()}")
+    click.echo(f"\nThe figure is {folder / f'cost_{good}.png'}.")
+
+
 @cli.command(name="list")
 @click.argument("what", type=click.Choice(["policies", "packages", "goods", "places", "scenarios"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")

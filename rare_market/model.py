@@ -325,6 +325,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             stock_ratio=_ratio(held, target),
             ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
+            responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             moved_t=self.records.moved_t[: self.period],
             reserve_t=self.states.reserve_t,

@@ -66,6 +66,8 @@ class Bulletin(NamedTuple):
     rival_cost_usd_per_kg
         ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is
         none.
+    responsible_cost_usd_per_kg
+        ``[part of COST_PARTS, good, place]`` NaN where the good is not made.
     entry_share
         separation capacity being built outside China as a share of that operating there.
     moved_t
@@ -87,6 +89,7 @@ class Bulletin(NamedTuple):
     stock_ratio: np.ndarray
     ore_stock_ratio: np.ndarray
     rival_cost_usd_per_kg: np.ndarray
+    responsible_cost_usd_per_kg: np.ndarray
     entry_share: float
     moved_t: np.ndarray
     reserve_t: np.ndarray

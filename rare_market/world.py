@@ -14,6 +14,7 @@ from rare_market.agents.lifecycle import Lifecycle, Luck, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.cost import responsible_cost_usd_per_kg
 from rare_market.dataset import Data
 from rare_market.goods import (
     BOUND,
@@ -84,6 +85,8 @@ class World(NamedTuple):
         prices before the run.
     rival_cost_usd_per_kg
         ``[good]`` full cost of the median supplier outside China, delivered there.
+    responsible_cost_usd_per_kg
+        ``[part of COST_PARTS, good, place]``.
     composition_reo_t_per_t
         ``[good, element]``.
     permit
@@ -100,6 +103,7 @@ class World(NamedTuple):
     collector: np.ndarray
     start: StartPrices
     rival_cost_usd_per_kg: np.ndarray
+    responsible_cost_usd_per_kg: np.ndarray
     composition_reo_t_per_t: np.ndarray
     permit: np.ndarray
 
@@ -211,6 +215,14 @@ def build_world(data: Data, scenario: Scenario) -> World:
         collector=collector,
         start=start,
         rival_cost_usd_per_kg=rival_cost_usd_per_kg(data, start, producers, processors),
+        responsible_cost_usd_per_kg=responsible_cost_usd_per_kg(
+            c,
+            producers,
+            processors,
+            data.external_usd_per_kg.sum(axis=0),
+            data.start_price_usd_per_kg,
+            scenario,
+        ),
         composition_reo_t_per_t=c.composition_reo_t_per_t,
         permit=shocks.permit,
     )
