@@ -46,6 +46,12 @@ def cli() -> None:
     help="An instrument, a package by name, or a TOML file of one; repeat to combine them. "
     "Without it four standard answers run.",
 )
+@click.option(
+    "--shock",
+    "shock_text",
+    metavar="export_stop:month=YYYY-MM,duration=MONTHS,goods=…",
+    help="Stop China's exports for a while, and report the damage in the 24 months that follow.",
+)
 @click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
 @click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
@@ -69,6 +75,7 @@ def cli() -> None:
 )
 def run(
     policies: tuple[str, ...],
+    shock_text: str | None,
     scenario_file: str | None,
     settings: tuple[str, ...],
     seed: int | None,
@@ -85,6 +92,7 @@ def run(
     if processes is not None and not 1 <= processes <= 512:
         raise BadInput(f"--processes = {processes} is not within 1 to 512.")
     package = policies_of(policies, scenario)
+    shock = _shock(shock_text, scenario)
     folder = writable(out_folder)
 
     from tqdm import tqdm
@@ -96,7 +104,7 @@ def run(
     quiet = as_json or not sys.stderr.isatty()
     with tqdm(total=len(worlds) * replications, unit="run", disable=quiet, leave=False) as bar:
         comparison = compare(
-            scenario, worlds, replications, folder / "records", processes, bar.update
+            scenario, worlds, replications, folder / "records", processes, bar.update, shock
         )
     comparison = dataclasses.replace(comparison, allow_invalid=allow_invalid)
     from rare_market import report  # loads pandas and matplotlib, not needed before
@@ -144,6 +152,43 @@ def book(
     click.echo(f"{orders} orders of {month} are in {file}.")
 
 
+@cli.command()
+@click.option("--good", required=True, help="An oxide, a metal, a magnet or an ore.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@click.option(
+    "--out",
+    "out_folder",
+    default="results",
+    show_default=True,
+    metavar="DIR",
+    help="For the figure.",
+)
+def cost(good: str, as_json: bool, out_folder: str) -> None:
+    """Responsible-extraction cost of a good by place: private, external, capital and risk."""
+    from rare_market import listing
+    from rare_market.declare import InvalidValueError
+
+    try:
+        rows = listing.cost_rows(good)
+    except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    folder = writable(out_folder)
+    import pandas as pd
+
+    from rare_market import figures
+
+    table = pd.DataFrame(rows).set_index("place")
+    figures.save(
+        figures.cost_by_place(good, rows), folder / f"cost_{good}", json.dumps({"good": good})
+    )
+    click.echo(f"Cost of {good} by place, USD/kg of 2024; joint products share costs by value")
+    click.echo(f"\n{table.round(2).to_string()}")
+    click.echo(f"\nThe figure is {folder / f'cost_{good}.png'}.")
+
+
 @cli.command(name="list")
 @click.argument("what", type=click.Choice(["policies", "packages", "goods", "places", "scenarios"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
@@ -153,6 +198,26 @@ def list_(what: str, as_json: bool) -> None:
 
     rows = listing.rows(what)
     click.echo(json.dumps(rows) if as_json else listing.as_text(what, rows))
+
+
+def _shock(text: str | None, scenario: Any) -> Any:
+    from rare_market.dataset import read_data
+    from rare_market.declare import InvalidValueError
+    from rare_market.resilience import read_shock
+
+    if text is None:
+        return None
+    try:
+        shock = read_shock(text)
+        shock.check(read_data(scenario.data_folder, scenario.start_year).catalogue)
+    except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+    last = scenario.start_year + scenario.years
+    if not scenario.start_year <= shock.start_year < last:
+        raise BadInput(
+            f"--shock {text!r} must start within {scenario.start_year}-01 to {last - 1}-12."
+        )
+    return shock
 
 
 def _period(month: str, scenario: Any) -> int:

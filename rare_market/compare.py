@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rare_market import measures
+from rare_market import accounts, measures, resilience
 from rare_market.declare import InvalidValueError
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import (
+    Embargo,
     OfftakeGuarantee,
     Policy,
     PriceFloor,
@@ -34,7 +35,16 @@ from rare_market.series import HEADLINE_GOOD, SERIES
 if TYPE_CHECKING:
     import pandas as pd
 
-SAVED_FRAMES = ("prices", "trades", "capacity", "accounts", "demand", "production", "certificate")
+SAVED_FRAMES = (
+    "prices",
+    "trades",
+    "capacity",
+    "accounts",
+    "ledger",
+    "demand",
+    "production",
+    "certificate",
+)
 NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"
 MILLION = 1e6
 FIRST_POLICY_YEAR = 2026  # when the standard policies start
@@ -123,6 +133,8 @@ class Comparison:
         what was run.
     rows
         one dictionary of outcomes per run, with ``world`` and ``replication``.
+    sides
+        ``[world]`` for each replication what each side got for each reason, USD.
     series
         ``[name][world]`` arrays ``[replication, month]``.
     valid
@@ -136,6 +148,7 @@ class Comparison:
     worlds: tuple[World, ...]
     replications: int
     rows: list[dict[str, Any]]
+    sides: dict[str, list[dict[tuple[str, str], float]]]
     series: dict[str, dict[str, np.ndarray]]
     valid: bool
     provenance: dict[str, Any]
@@ -178,6 +191,18 @@ class Comparison:
         frame["public_cost_usd_per_kg_secured"] = (per_t / 1000.0).where(paid)
         return frame
 
+    def received_musd(self, world: str) -> pd.DataFrame:
+        """Median over replications of what each side got for each reason, million USD.
+
+        Reasons for which nobody paid a million are left out. A payment is negative.
+        """
+        import pandas as pd
+
+        first, *_ = runs = self.sides[world]
+        middle = np.median([list(run.values()) for run in runs], axis=0) / MILLION
+        frame = pd.Series(middle, pd.MultiIndex.from_tuples(list(first))).unstack(level=0)
+        return frame.loc[frame.abs().max(axis=1) >= 1.0]
+
     def table(self) -> pd.DataFrame:
         """Median and the 10 % and 90 % quantiles over replications, a row per world and measure.
 
@@ -219,6 +244,7 @@ def compare(
     records_folder: Path | None = None,
     processes: int | None = None,
     progress: Callable[[int], object] | None = None,
+    shock: Embargo | None = None,
 ) -> Comparison:
     """Run every world for every replication on local processes.
 
@@ -234,13 +260,21 @@ def compare(
         where the records of each run go as Parquet; ``None`` keeps none.
     processes
         worker processes; by default one per core.
+    shock
+        a stop of exports; every run is then made a second time with it, for its damage.
     progress
         called with the number of runs just finished.
     """
     chunk = max(1, min(5, replications))
     first = scenario.replication
     tasks = [
-        (scenario, world, list(range(at, min(at + chunk, first + replications))), records_folder)
+        (
+            scenario,
+            world,
+            list(range(at, min(at + chunk, first + replications))),
+            records_folder,
+            shock,
+        )
         for at in range(first, first + replications, chunk)
         for world in worlds
     ]
@@ -282,6 +316,9 @@ def compare(
             }
             for r in done
         ],
+        sides={
+            world.name: [r["sides"] for r in done if r["world"] == world.name] for world in worlds
+        },
         series=series,
         valid=all(r["valid"] for r in done),
         provenance={
@@ -292,7 +329,11 @@ def compare(
 
 
 def _run_chunk(
-    scenario: Scenario, world: World, replications: list[int], records_folder: Path | None
+    scenario: Scenario,
+    world: World,
+    replications: list[int],
+    records_folder: Path | None,
+    shock: Embargo | None,
 ) -> list[dict[str, Any]]:
     """Run one world for some replications; executed in a worker process."""
     from rare_market.model import simulate  # workers load the model, the parent does not
@@ -302,11 +343,19 @@ def _run_chunk(
         records = simulate(scenario.replicate(replication), world.policies)
         if records_folder is not None:
             save_records(records, records_folder / slug(world.name) / f"{replication:04d}")
+        damage: dict[str, float] = {}
+        if shock is not None:
+            hit = simulate(scenario.replicate(replication), (*world.policies, shock))
+            damage = resilience.damage(hit, records, shock)
         results.append(
             {
                 "world": world.name,
                 "replication": replication,
-                "outcomes": outcomes(records),
+                "outcomes": outcomes(records) | damage,
+                "sides": accounts.by_side(
+                    records,
+                    *policy_years(records.start_year, records.periods // MONTHS_PER_YEAR),
+                ),
                 "paths": {name: SERIES[name](records) for name in FIGURE_SERIES},
                 "valid": records.valid,
                 "provenance": records.provenance,

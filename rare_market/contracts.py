@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 KG_PER_T = 1000.0
+COST_PARTS = ("private", "external", "capital", "risk")  # of the responsible-extraction cost
 
 
 class Scheme(NamedTuple):
@@ -207,3 +208,29 @@ def deliveries_t(available_t: np.ndarray, volume_t: float) -> np.ndarray:
     """
     total = available_t.sum()
     return available_t * min(1.0, volume_t / total) if total > 0 else np.zeros_like(available_t)
+
+
+def cost_floor_usd_per_kg(
+    cost_usd_per_kg: np.ndarray, parts: str, goods: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Floor computed from parts of the responsible cost: their sum, its mean over the places.
+
+    Parameters
+    ----------
+    cost_usd_per_kg
+        ``[part, good, place]``.
+    parts
+        names of :data:`COST_PARTS` joined by ``+``.
+    goods, places
+        bool masks.
+
+    Returns
+    -------
+    np.ndarray
+        ``[good]``; 0 where no place makes the good.
+    """
+    rows = [COST_PARTS.index(part) for part in parts.split("+")]
+    total = cost_usd_per_kg[rows].sum(axis=0)
+    known = np.isfinite(total) & places[None, :] & goods[:, None]
+    count = known.sum(axis=1)
+    return np.where(known, total, 0.0).sum(axis=1) / np.maximum(count, 1)

@@ -9,7 +9,9 @@ import numpy as np
 
 from rare_market.goods import Catalogue, Recipes, codes, read_catalogue, read_recipes
 from rare_market.inputs import (
+    ANY,
     BASE_YEAR,
+    EXTERNAL_PARTS,
     InputError,
     Tables,
     load_tables,
@@ -33,6 +35,8 @@ class Data(NamedTuple):
         ``(since year, rules)``: the law at the start and at each later change, in order.
     start_price_usd_per_kg
         ``[good]`` in China.
+    external_usd_per_kg
+        ``[part of EXTERNAL_PARTS, good, place]`` cost to others of a kg of ore.
     """
 
     tables: Tables
@@ -41,6 +45,7 @@ class Data(NamedTuple):
     checksums: dict[str, str]
     laws: tuple[tuple[float, Regime], ...]
     start_price_usd_per_kg: np.ndarray
+    external_usd_per_kg: np.ndarray
 
     @property
     def law(self) -> Regime:
@@ -81,7 +86,34 @@ def read_data(folder: str = "", start_year: int = BASE_YEAR) -> Data:
         table_checksums(folders),
         tuple((year, law_of(tables, catalogue, year)) for year in law_changes(tables, start_year)),
         price,
+        external_cost_usd_per_kg(tables, catalogue),
     )
+
+
+def external_cost_usd_per_kg(
+    tables: Tables, catalogue: Catalogue, column: str = "external_usd_per_kg"
+) -> np.ndarray:
+    """Cost to others of a kg of ore, from the table ``external_cost`` per kg of its oxide.
+
+    Parameters
+    ----------
+    column
+        the value, or its low or high.
+
+    Returns
+    -------
+    np.ndarray
+        ``[part of EXTERNAL_PARTS, good, place]``; a row for the place overrides that for any.
+    """
+    c, rows = catalogue, tables.external_cost
+    cost = np.zeros((len(EXTERNAL_PARTS), len(c.goods), len(c.places)))
+    content = c.composition_reo_t_per_t.sum(axis=1)
+    for i in sorted(range(rows.rows), key=lambda i: rows["place"][i] != ANY):
+        good, part = c.good(str(rows["good"][i])), EXTERNAL_PARTS.index(str(rows["part"][i]))
+        where = str(rows["place"][i])
+        places = slice(None) if where == ANY else c.place(where)
+        cost[part, good, places] = rows[column][i] * content[good]
+    return cost
 
 
 def _check_ties(tables: Tables, catalogue: Catalogue, recipes: Recipes) -> None:

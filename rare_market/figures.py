@@ -217,13 +217,77 @@ def write_all(comparison: Comparison, folder: Path) -> list[Path]:
     )
     written = []
     for name, draw in FIGURES.items():
-        figure = draw(comparison)
-        for suffix, metadata in (
-            ("png", {"rare_market:provenance": stamp}),
-            ("pdf", {"Subject": stamp, "CreationDate": None}),
-        ):
-            path = folder / f"{name}.{suffix}"
-            with mpl.style.context(STYLE):
-                figure.savefig(path, metadata=metadata)
-            written.append(path)
+        written.extend(save(draw(comparison), folder / name, stamp))
     return written
+
+
+def save(figure: Figure, path: Path, provenance: str) -> list[Path]:
+    """Save a figure as PNG and PDF, with what it was made of inside; the path has no suffix."""
+    written = []
+    for suffix, metadata in (
+        ("png", {"rare_market:provenance": provenance}),
+        ("pdf", {"Subject": provenance, "CreationDate": None}),
+    ):
+        file = path.with_suffix(f".{suffix}")
+        with mpl.style.context(STYLE):
+            figure.savefig(file, metadata=metadata)
+        written.append(file)
+    return written
+
+
+def cost_by_place(good: str, rows: list[dict[str, Any]]) -> Figure:
+    """Stacked bars of the responsible-extraction cost of a good, a bar for each place.
+
+    Parameters
+    ----------
+    good
+        its name.
+    rows
+        one for each place: ``place``, the parts in USD/kg, ``total``, and the total with external
+        cost at its low and high as ``external_low`` and ``external_high``.
+    """
+    parts = {
+        "private cost": (BLUE, ["private"]),
+        "waste, water, gas, land, radioactivity": (
+            ORANGE,
+            ["waste", "water", "gas", "land", "radioactivity"],
+        ),
+        "restoration": (VERMILLION, ["restoration"]),
+        "capital charge": (SKY, ["capital"]),
+        "risk premium": (GREY, ["risk"]),
+    }
+    places = [row["place"] for row in rows]
+    with mpl.style.context(STYLE):
+        figure, panels = blank(3.2, 1, 1)
+        axes = panels[0, 0]
+        below = np.zeros(len(rows))
+        for label, (color, names) in parts.items():
+            height = np.array([sum(row[name] for name in names) for row in rows])
+            axes.bar(places, height, bottom=below, color=color, label=label, width=0.7)
+            below = below + height
+        external = np.array([sum(row[n] for n in parts["restoration"][1]) for row in rows])
+        external += np.array(
+            [
+                sum(row[n] for n in ("waste", "water", "gas", "land", "radioactivity"))
+                for row in rows
+            ]
+        )
+        span = np.array(
+            [
+                [external[i] - row["external_low"] for i, row in enumerate(rows)],
+                [row["external_high"] - external[i] for i, row in enumerate(rows)],
+            ]
+        )
+        axes.errorbar(
+            places,
+            below,
+            yerr=np.maximum(span, 0.0),
+            fmt="none",
+            ecolor=BLACK,
+            capsize=3,
+            label="with external cost low to high",
+        )
+        axes.set_ylabel(f"{good.replace('_', ' ')} [USD/kg]")
+        axes.set_ylim(0.0, 1.05 * float((below + np.maximum(span[1], 0.0)).max()))
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure

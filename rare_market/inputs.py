@@ -31,6 +31,7 @@ __all__ = [
 
 BASE_YEAR = 2024  # the year that the shipped tables describe
 TOLERANCE = 1e-6  # tonnes per unit of activity, percentage points
+EXTERNAL_PARTS = ("waste", "water", "gas", "land", "radioactivity", "restoration")
 ANY = "any"  # a place that stands for every place
 VOCABULARY: dict[str, set[Any]] = {
     "confidence": {"A", "B", "C"},
@@ -70,6 +71,7 @@ NUMBERS: dict[str, tuple[float, float]] = {
     "short_run_elasticity": (-10, 0),
     "rate_share": (0, 10),
     **dict.fromkeys(("value", "record", "low", "high"), (-LARGE, LARGE)),
+    **dict.fromkeys(("external_usd_per_kg", "low_usd_per_kg", "high_usd_per_kg"), (0, 1e4)),
 }
 
 
@@ -105,6 +107,7 @@ class Tables:
     origin_bound: Annotated[Table, "place", "good"]
     freight: Annotated[Table, "origin", "destination", "stage"]
     taxes: Annotated[Table, "kind", "place", "origin", "scope", "start"]
+    external_cost: Annotated[Table, "good", "place", "part"]
     policies_in_force: Annotated[Table, "name"]
     prices: Annotated[Table, "good", "place", "basis", "period"]
     stocks: Annotated[Table, "holder", "place", "item"]
@@ -256,6 +259,7 @@ def _check_codes(tables: Tables, named: dict[str, Table], sources: set[Any]) -> 
         "feeds": set(tables.facilities["facility"]) | {""},
     }
     by_table = {
+        ("external_cost", "part"): set(EXTERNAL_PARTS),
         ("freight", "stage"): stages,
         ("taxes", "scope"): stages | goods,
         ("stocks", "item"): goods | {ANY, "feed", "product"},

@@ -18,10 +18,14 @@ CHAIN = {
     "magnet": ("ndfeb_standard_magnet", "ndfeb_ht_magnet"),
 }
 CHAIN_ELEMENT = "NdPr"
-SCHEME_REASONS = ("price_floor", "offtake", "goods", "freight")
+SCHEME_REASONS = (
+    "price_floor", "subsidy", "offtake", "reserve", "grant", "loan", "guarantee", "equity",
+    "programme", "goods", "freight",
+)  # fmt: skip
 
 
-def _years(records: Records, first_year: int, last_year: int) -> slice:
+def years_of(records: Records, first_year: int, last_year: int) -> slice:
+    """Months of calendar years of a run, inclusive; ``ValueError`` where it has not got them."""
     start = (first_year - records.start_year) * MONTHS_PER_YEAR
     stop = (last_year + 1 - records.start_year) * MONTHS_PER_YEAR
     if not 0 <= start < stop <= records.periods:
@@ -36,7 +40,7 @@ def _years(records: Records, first_year: int, last_year: int) -> slice:
 def price_inside_usd_per_kg(records: Records, good: str, first_year: int, last_year: int) -> float:
     """Mean price in China, value-added tax excluded."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     return float(records.price_usd_per_kg[months, c.good(good), c.china, OPEN].mean())
 
 
@@ -45,7 +49,7 @@ def price_outside_usd_per_kg(records: Records, good: str, first_year: int, last_
 
     Without any purchase in the window it is the plain mean of the quotes.
     """
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     price, weight_t = _allied_prices(records, good, months)
     return float((price * weight_t).sum() / weight_t.sum())
 
@@ -69,7 +73,7 @@ def _allied_prices(records: Records, good: str, months: slice) -> tuple[np.ndarr
 def capacity_outside_t_per_year(records: Records, stage: str, year: int) -> float:
     """Capacity in operation outside China at the end of a year, tonnes of activity per year."""
     c = records.catalogue
-    month = _years(records, year, year).stop - 1
+    month = years_of(records, year, year).stop - 1
     row = records.operating_t[month, FACILITY_STAGES.index(stage)]
     return float(np.delete(row, c.china).sum() * MONTHS_PER_YEAR)
 
@@ -77,13 +81,15 @@ def capacity_outside_t_per_year(records: Records, stage: str, year: int) -> floa
 def china_share(records: Records, stage: str, year: int) -> float:
     """China's share of the output of a stage in a year (separation: of feed treated)."""
     c = records.catalogue
-    output = records.output_t[_years(records, year, year), FACILITY_STAGES.index(stage)].sum(axis=0)
+    output = records.output_t[years_of(records, year, year), FACILITY_STAGES.index(stage)].sum(
+        axis=0
+    )
     return float(output[c.china] / output.sum())
 
 
 def mine_output_t(records: Records, year: int) -> float:
     """World mine output in a year, t REO."""
-    months = _years(records, year, year)
+    months = years_of(records, year, year)
     return float(records.output_t[months, FACILITY_STAGES.index("mine")].sum())
 
 
@@ -96,7 +102,7 @@ def supply_cover_share(records: Records, stage: str, year: int) -> float:
     magnets only magnets count on both sides.
     """
     c = records.catalogue
-    months = _years(records, year, year)
+    months = years_of(records, year, year)
     content = c.composition_reo_t_per_t[:, c.elements.index(CHAIN_ELEMENT)]
     goods = [c.good(g) for g in CHAIN[stage]]
     made = np.delete(records.made_t[months][:, goods].sum(axis=0), c.china, axis=1).sum(axis=1)
@@ -113,14 +119,14 @@ def met_without_china_share(records: Records, year: int) -> float:
 def oxide_outside_t(records: Records, good: str, first_year: int, last_year: int) -> float:
     """Tonnes of an oxide separated outside China."""
     c = records.catalogue
-    made = records.made_t[_years(records, first_year, last_year), c.good(good)].sum(axis=0)
+    made = records.made_t[years_of(records, first_year, last_year), c.good(good)].sum(axis=0)
     return float(np.delete(made, c.china).sum())
 
 
 def public_cost_usd(records: Records, first_year: int, last_year: int) -> float:
-    """What states other than China paid on floors and offtakes, less what they resold."""
+    """What states other than China paid on their instruments, less what they got back."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     columns = [REASONS.index(reason) for reason in SCHEME_REASONS]
     state = records.balance_usd[months, KINDS.index("state")][:, :, columns].sum(axis=(0, 2))
     return -float(np.delete(state, c.china).sum())
@@ -129,7 +135,7 @@ def public_cost_usd(records: Records, first_year: int, last_year: int) -> float:
 def duty_revenue_usd(records: Records, first_year: int, last_year: int) -> float:
     """Import duties received by allied treasuries."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     state = records.balance_usd[months, KINDS.index("state"), :, REASONS.index("import_duty")]
     return float(state[:, c.allied].sum())
 
@@ -137,14 +143,14 @@ def duty_revenue_usd(records: Records, first_year: int, last_year: int) -> float
 def buyers_cost_usd(records: Records, first_year: int, last_year: int) -> float:
     """What allied final buyers paid for rare-earth goods, duties included."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     return float(records.final_spend_usd[months][:, :, c.allied].sum())
 
 
 def undercutting_cost_usd(records: Records, first_year: int, last_year: int) -> float:
     """What the Chinese treasury paid its producers for selling below full cost."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     column = REASONS.index("undercutting")
     return -float(records.balance_usd[months, KINDS.index("state"), c.china, column].sum())
 
@@ -152,7 +158,7 @@ def undercutting_cost_usd(records: Records, first_year: int, last_year: int) -> 
 def china_income_usd(records: Records, first_year: int, last_year: int) -> float:
     """What Chinese mines and plants earned after all costs, treasury's cover left out."""
     c = records.catalogue
-    months = _years(records, first_year, last_year)
+    months = years_of(records, first_year, last_year)
     kinds = [KINDS.index("producer"), KINDS.index("processor")]
     own = records.balance_usd[months][:, kinds, c.china].copy()
     own[:, :, REASONS.index("undercutting")] = 0.0

@@ -123,6 +123,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             world.facility_stage,
             provenance_of(s, self.policies, data.checksums),
         )
+        self.external_usd_per_kg = data.external_usd_per_kg.sum(axis=0)
         self.commitments: dict[int, Commitment] = {}
         self.period = 0
         self.bulletin = self._bulletin()
@@ -194,11 +195,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.paid_usd = usd(result.bid_fill_t, result.price_usd_per_kg[bids.good, node])
         sales_usd = {kind: book.asks_by_trader(kind, earned) for kind in book.ask_part}
         spent_usd = {kind: book.bids_by_trader(kind, self.paid_usd) for kind in book.bid_part}
-        for kind, trader in self.cohorts.items():
-            at = trader.place
-            sold_at = self.merchants.sells_at if kind == "merchant" else at
-            ledger.pay(("carrier", sold_at), (kind, at), "goods", sales_usd[kind])
-            ledger.pay((kind, at), ("carrier", at), "goods", spent_usd[kind])
+        for kind in self.cohorts:
+            part = book.ask_part[kind]
+            at, good, fill_t = asks.place[part], asks.good[part], result.ask_fill_t[part]
+            ledger.pay(("carrier", at), (kind, at), "goods", earned[part], good, fill_t)
+            part = book.bid_part[kind]
+            at, good, fill_t = bids.place[part], bids.good[part], result.bid_fill_t[part]
+            ledger.pay((kind, at), ("carrier", at), "goods", self.paid_usd[part], good, fill_t)
         ledger.settle_trade(
             result.flow_t,
             result.price_usd_per_kg,
@@ -212,7 +215,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         ore_usd = sales_usd["producer"] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        ledger.pay(("producer", p.place), ("state", p.place), "resource_tax", tax_usd)
+        sold_t = book.asks_by_trader("producer", result.ask_fill_t) + month.ore_sold_t
+        sides = ("producer", p.place), ("state", p.place)
+        ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
         p.settle(
             result.ask_fill_t[book.ask_part["producer"]],
             month.ore_sold_t,
@@ -229,7 +234,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.spent_usd = spent_usd["buyer"]
-        ledger.pay(("economy", b.place), ("buyer", b.place), "final_demand", self.spent_usd)
+        sides = ("economy", b.place), ("buyer", b.place)
+        ledger.pay(*sides, "final_demand", self.spent_usd, b.good, b.bought_t)
+        self.value_usd = settlement.use_value_usd(b, self.period)
         bought = book.bid_part["state"]
         for policy, spent in self.states.settle(
             result.ask_fill_t[book.ask_part["state"]],
@@ -301,7 +308,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def record(self) -> None:
         """Write the month into the records."""
-        records, month, t = self.records, self.delivered, self.period
+        records, month, t, b = self.records, self.delivered, self.period, self.buyers
         records.write_market(
             t, self.board, self.clearing, self.book, self.paid_usd, month.trades, month.lane_t
         )
@@ -309,6 +316,11 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         self.world.write(records, t, self.spent_usd)
+        records.use_value_usd[t] = self.world.by_good(b.good, b.place, self.value_usd)
+        records.external_usd[t] = settlement.external_usd(
+            self.producers, ~self.world.collector, self.external_usd_per_kg, self.regime
+        )
+        records.write_payments(t, self.ledger.entries)
         self.period += 1
         records.periods = self.period
 
@@ -330,6 +342,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             stock_ratio=_ratio(held, target),
             ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
+            responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
             moved_t=self.records.moved_t[: self.period],
             reserve_t=self.states.reserve_t,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
-from rare_market.ledger import KINDS, REASONS
+from rare_market.ledger import KIND, KINDS, REASON, REASONS, Entries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,8 @@ class Bulletin(NamedTuple):
     rival_cost_usd_per_kg
         ``[good]`` full cost, delivered, of the median supplier outside China; NaN where there is
         none.
+    responsible_cost_usd_per_kg
+        ``[part of COST_PARTS, good, place]`` NaN where the good is not made.
     entry_share
         separation capacity being built outside China as a share of that operating there.
     moved_t
@@ -87,6 +89,7 @@ class Bulletin(NamedTuple):
     stock_ratio: np.ndarray
     ore_stock_ratio: np.ndarray
     rival_cost_usd_per_kg: np.ndarray
+    responsible_cost_usd_per_kg: np.ndarray
     entry_share: float
     moved_t: np.ndarray
     reserve_t: np.ndarray
@@ -164,8 +167,12 @@ class Records:
         the start of the run.
     balance_usd
         ``[period, kind, place, reason]`` the ledger.
-    used_t, shortage_t, final_spend_usd
-        ``[period, good, place]`` of buyers.
+    payments
+        every payment: arrays of period, kinds, places, reason, good (-1 where none), tonnes, USD.
+    used_t, shortage_t, final_spend_usd, use_value_usd
+        ``[period, good, place]`` of buyers; the last is what they would have paid at most.
+    external_usd
+        ``[period, place]`` cost of mining to others.
     made_t
         ``[period, good, place]`` produced.
     stock_t
@@ -219,6 +226,9 @@ class Records:
         self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
         self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
+        self.use_value_usd = np.zeros(place)
+        self.external_usd = np.zeros((periods, places))
+        self.payments: list[tuple[np.ndarray, ...]] = []
         self.made_t = np.zeros(place)
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
@@ -437,12 +447,59 @@ class Records:
             state[: self.periods] != 0,
         )
 
+    def write_payments(self, period: int, entries: list[Entries]) -> None:
+        """Keep the payments of a month that are not nothing."""
+        for entry in entries:
+            keep = np.nonzero(entry.usd)[0]
+            if len(keep) == 0:
+                continue
+            n = len(keep)
+            self.payments.append(
+                (
+                    np.full(n, period),
+                    np.full(n, KIND[entry.payer[0]]),
+                    entry.payer[1][keep],
+                    np.full(n, KIND[entry.payee[0]]),
+                    entry.payee[1][keep],
+                    np.full(n, REASON[entry.reason]),
+                    np.full(n, -1) if entry.good is None else entry.good[keep],
+                    np.zeros(n) if entry.tonnes is None else entry.tonnes[keep],
+                    entry.usd[keep],
+                )
+            )
+
+    def _ledger(self) -> dict[str, Any]:
+        if not self.payments:
+            columns = [np.zeros(0, dtype=np.int64)] * 7 + [np.zeros(0)] * 2
+        else:
+            columns = [np.concatenate(column) for column in zip(*self.payments, strict=True)]
+        # one row for each month, payer, payee, reason and good
+        codes, row = np.unique(np.stack(columns[:7]), axis=1, return_inverse=True)
+        tonnes, usd = (np.bincount(row.ravel(), c, minlength=codes.shape[1]) for c in columns[7:])
+        period, payer, payer_place, payee, payee_place, reason, good = codes.astype(np.int64)
+        goods, places = ("", *self.catalogue.goods), self.catalogue.places
+        with np.errstate(divide="ignore", invalid="ignore"):
+            price = np.where(tonnes > 0.0, usd / (tonnes * 1000.0), np.nan)
+        return {
+            "month": self.months()[period],
+            "payer": Label(KINDS, payer),
+            "payer_place": Label(places, payer_place),
+            "payee": Label(KINDS, payee),
+            "payee_place": Label(places, payee_place),
+            "reason": Label(REASONS, reason),
+            "good": Label(goods, good + 1),
+            "quantity_t": tonnes,
+            "price_usd_per_kg": price,
+            "paid_usd": usd,
+        }
+
     def _demand(self) -> dict[str, Any]:
         return self._grid(
             {
                 "used_t": self.used_t,
                 "shortage_t": self.shortage_t,
                 "spend_usd": self.final_spend_usd,
+                "value_usd": self.use_value_usd,
             },
             {"good": self.catalogue.goods, "place": self.catalogue.places},
             self.used_t[: self.periods] > 0,
@@ -500,6 +557,7 @@ FRAMES = (
     "facilities",
     "treasury",
     "accounts",
+    "ledger",
     "demand",
     "production",
     "stocks",

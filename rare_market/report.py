@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from rare_market.accounts import GROUPS
 from rare_market.compare import Comparison, policy_years
 
 
@@ -73,6 +74,23 @@ LINES = (
 )
 
 
+DAMAGE_LINES = (
+    Column("damage_musd", "welfare allies lose to the shock in 24 months", "billion USD", 1e-3, 2),
+    Column("damage_lost_use_share", "use allies lose to it, by value", "%", 100.0, 1),
+    Column(
+        "damage_price_ratio",
+        "peak of the allied NdPr metal price against no shock",
+        "ratio",
+        1.0,
+        2,
+    ),
+)
+SIDE_ORDER = [
+    *(f"{group} {side}" for side in ("state", "firms", "buyers") for group in GROUPS),
+    "economy",
+]
+
+
 def as_text(comparison: Comparison) -> str:
     """Return the comparison as a table to read: median, and the 10-90 % range below it."""
     indexed = comparison.table().set_index(["measure", "world"])
@@ -81,7 +99,9 @@ def as_text(comparison: Comparison) -> str:
     first = comparison.scenario.start_year
     since, last = policy_years(first, comparison.scenario.years)
     rows: dict[str, list[str]] = {}
-    for line in LINES:
+    for line in (*LINES, *DAMAGE_LINES):
+        if (line.measure, worlds[0]) not in table:
+            continue  # no shock was asked for
         cells, spread = [], []
         for world in worlds:
             value = table[line.measure, world]
@@ -101,7 +121,18 @@ def as_text(comparison: Comparison) -> str:
         f"{mark}{comparison.replications} replications per world, {first}-{last}; prices and costs "
         f"over {span}, real USD of 2024, undiscounted; median, 10-90 % below"
     )
-    return f"{head}\n\n{frame.to_string()}"
+    return f"{head}\n\n{frame.to_string()}\n\n{_sides_as_text(comparison, span)}"
+
+
+def _sides_as_text(comparison: Comparison, span: str) -> str:
+    """What each side got and paid in the last world."""
+    world = comparison.worlds[-1].name
+    received = comparison.received_musd(world)
+    received.index.name = received.columns.name = None
+    order = [side for side in SIDE_ORDER if side in received.columns]
+    table = received[order].map(lambda value: _number(float(value), 0))
+    head = f"What each side got (and paid, negative) in the world {world!r}, {span}, million USD"
+    return f"{head}\n\n{table.to_string()}"
 
 
 def _number(value: float, digits: int) -> str:
@@ -118,6 +149,10 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "valid": comparison.valid,
         "worlds": [world.name for world in comparison.worlds],
         "table": rows,
+        "received_musd": {
+            world.name: comparison.received_musd(world.name).to_dict()
+            for world in comparison.worlds
+        },
     }
 
 
@@ -143,6 +178,11 @@ def write(comparison: Comparison, folder: Path) -> None:
     (folder / "provenance.json").write_text(json.dumps(provenance, indent=1), encoding="utf-8")
     comparison.check()
     _write_frame(comparison.table(), folder / "comparison")
+    received = pd.concat(
+        {w.name: comparison.received_musd(w.name) for w in comparison.worlds},
+        names=["world", "reason"],
+    ).reset_index()
+    _write_frame(received, folder / "received")
     figures.write_all(comparison, folder)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.agents.buyer import Buyers
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
@@ -32,6 +33,7 @@ from rare_market.regime import Regime
 
 SEPARATION = FACILITY_STAGES.index("separation")
 TIED, OFFTAKE, RESERVE = (CHANNELS.index(name) for name in ("tied", "offtake", "reserve"))
+STEEPEST = 1e-3  # elasticity below which use does not respond to price
 Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
 
 
@@ -297,12 +299,13 @@ def pass_rents_to_exporters(
         sold_t = clearing.ask_fill_t * (asks.place == terms.origin)
         total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
         paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
-        for kind in book.ask_part:
-            holder, earned = cohorts[kind], book.asks_by_trader(kind, paid)
-            treasury = np.full(len(earned), terms.origin)
-            ledger.pay(("state", treasury), (kind, holder.place), "scarcity_rent", earned)
+        for kind, part in book.ask_part.items():
+            place, good, fill_t = asks.place[part], asks.good[part], clearing.ask_fill_t[part]
+            at = ("state", np.full(len(place), terms.origin)), (kind, place)
+            ledger.pay(*at, "scarcity_rent", paid[part], good, fill_t)
+            holder = cohorts[kind]
             if isinstance(holder, Producers | Processors):
-                holder.cash_usd += earned
+                holder.cash_usd += book.asks_by_trader(kind, paid)
 
 
 def pay_price_floors(
@@ -454,6 +457,52 @@ def finance_projects(
         ledger.pay(*at, paid.reason, to_plants)
         producers.cash_usd += to_mines
         processors.cash_usd += to_plants
+
+
+def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
+    r"""What buyers would have paid at most for what they used this month, ``[buyer]``.
+
+    .. math:: V(c) = \bar P \min(c, \bar q) + \int_{\bar q}^{\max(c, \bar q)} P_0
+              \Bigl(\frac{q}{\bar u}\Bigr)^{1/\varepsilon} dq, \qquad
+              \bar q = \bar u\,(\bar P/P_0)^{\varepsilon}
+
+    The area under the demand curve of the month, cut at the price :math:`\bar P` above which a
+    buyer goes without. Less what is paid for it, it is the consumer surplus.
+    """
+    b = buyers
+    normal_t = b.normal_use_t(period)
+    choke = b.most_usd_per_kg
+    steep = b.elasticity > -STEEPEST
+    elasticity = np.where(steep, -1.0, b.elasticity)
+    least_t = np.where(
+        steep, b.consumed_t, normal_t * (choke / b.first_price_usd_per_kg) ** elasticity
+    )
+    base_t = np.minimum(b.consumed_t, least_t)
+    power = 1.0 / elasticity + 1.0
+    power = np.where(np.abs(power) < STEEPEST, STEEPEST, power)
+    above = b.consumed_t > base_t
+    upper, lower = (
+        np.where(above, t / np.maximum(normal_t, 1e-12), 1.0) for t in (b.consumed_t, base_t)
+    )
+    area = b.first_price_usd_per_kg * normal_t / power * (upper**power - lower**power)
+    return KG_PER_T * (choke * base_t + area)
+
+
+def external_usd(
+    p: Producers, mines: np.ndarray, external_usd_per_kg: np.ndarray, regime: Regime
+) -> np.ndarray:
+    """Cost to others of the ore dug this month, ``[place]``, less what standards made mines spend.
+
+    Parameters
+    ----------
+    p, mines
+        producers, and ``[producer]`` bool which of them dig.
+    external_usd_per_kg
+        ``[good, place]`` without any standard.
+    """
+    left = np.maximum(external_usd_per_kg - regime.mine_cost_usd_per_kg, 0.0)
+    cost = usd(p.output_t * mines, left[p.good, p.place])
+    return np.bincount(p.place, cost, minlength=left.shape[1])
 
 
 def tied_feed_usd_per_kg(producers: Producers, plants: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from rare_market.agents.merchant import Merchants
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.cost import responsible_cost_usd_per_kg
 from rare_market.dataset import Data
 from rare_market.goods import (
     BOUND,
@@ -85,6 +86,8 @@ class World(NamedTuple):
         prices before the run.
     rival_cost_usd_per_kg
         ``[good]`` full cost of the median supplier outside China, delivered there.
+    responsible_cost_usd_per_kg
+        ``[part of COST_PARTS, good, place]``.
     composition_reo_t_per_t
         ``[good, element]``.
     permit
@@ -102,6 +105,7 @@ class World(NamedTuple):
     collector: np.ndarray
     start: StartPrices
     rival_cost_usd_per_kg: np.ndarray
+    responsible_cost_usd_per_kg: np.ndarray
     composition_reo_t_per_t: np.ndarray
     permit: np.ndarray
 
@@ -112,12 +116,12 @@ class World(NamedTuple):
         place = np.concatenate([p.place, m.product.place])
         held = np.concatenate([p.inventory_t, m.product_stock_t])
         target = np.concatenate([p.normal_stock_t(), m.normal_stock_t()])
-        return self._by_good(good, place, held), self._by_good(good, place, target)
+        return self.by_good(good, place, held), self.by_good(good, place, target)
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
         p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
-        held = self._by_good(
+        held = self.by_good(
             np.concatenate([p.good, m.feed.good, m.product.good, b.good, x.good]),
             np.concatenate([p.place, m.feed.place, m.product.place, b.place, x.sells_at]),
             np.concatenate(
@@ -149,25 +153,26 @@ class World(NamedTuple):
         records.cash_usd[t] = self._by_stage(np.concatenate([p.cash_usd, m.cash_usd]))
         records.facility_status[t], records.facility_output_t[t] = status, output_t
 
-        records.used_t[t] = used_t = self._by_good(b.good, b.place, b.consumed_t)
-        records.shortage_t[t] = self._by_good(b.good, b.place, b.shortage_t)
-        records.final_spend_usd[t] = self._by_good(b.good, b.place, spent_usd)
+        records.used_t[t] = used_t = self.by_good(b.good, b.place, b.consumed_t)
+        records.shortage_t[t] = self.by_good(b.good, b.place, b.shortage_t)
+        records.final_spend_usd[t] = self.by_good(b.good, b.place, spent_usd)
         records.stock_t[t] = stock_t = self.stock_t()
-        dug_t = self._by_good(p.good, p.place, p.output_t * ~self.collector)
-        collected_t = self._by_good(p.good, p.place, p.output_t * self.collector)
-        made_t = self._by_good(m.product.good, m.product.place, m.made_t)
-        fed_t = self._by_good(
+        dug_t = self.by_good(p.good, p.place, p.output_t * ~self.collector)
+        collected_t = self.by_good(p.good, p.place, p.output_t * self.collector)
+        made_t = self.by_good(m.product.good, m.product.place, m.made_t)
+        fed_t = self.by_good(
             m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
         )
         records.made_t[t] = dug_t + collected_t + made_t
         x = self.merchants
-        lost_t = fed_t - made_t + self._by_good(x.good, x.place, x.lost_t)
+        lost_t = fed_t - made_t + self.by_good(x.good, x.place, x.lost_t)
         columns = (dug_t, collected_t, used_t, lost_t, stock_t)
         records.mass[t] = np.stack(
             [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
         )
 
-    def _by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Sum of values by good and place, ``[good, place]``."""
         goods, places = self.states.stockpile_t.shape[::-1]
         total = np.bincount(good * places + place, values, minlength=goods * places)
         return total.reshape(goods, places)
@@ -218,6 +223,14 @@ def build_world(data: Data, scenario: Scenario) -> World:
         collector=collector,
         start=start,
         rival_cost_usd_per_kg=rival_cost_usd_per_kg(data, start, producers, processors),
+        responsible_cost_usd_per_kg=responsible_cost_usd_per_kg(
+            c,
+            producers,
+            processors,
+            data.external_usd_per_kg.sum(axis=0),
+            data.start_price_usd_per_kg,
+            scenario,
+        ),
         composition_reo_t_per_t=c.composition_reo_t_per_t,
         permit=shocks.permit,
     )

@@ -73,6 +73,7 @@ def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) ->
         stock_ratio=np.full_like(price, 0.5),
         ore_stock_ratio=np.full(2, 0.5),
         rival_cost_usd_per_kg=np.array([np.nan, np.nan, 80.0, 3.0, np.nan]),
+        responsible_cost_usd_per_kg=np.ones((4, 5, 2)),
         entry_share=0.1,
         moved_t=np.zeros((0, 5, 2, 2)),
         reserve_t=np.zeros((2, 5)),

@@ -14,6 +14,7 @@ from rare_market.model import RareEarthMarket
 from rare_market.policies import INSTRUMENTS, Policy
 from rare_market.records import MASS_COLUMNS
 from rare_market.scenario import Scenario
+from tests.check_policies import check
 from tests.policies.cases import BINDING
 
 MASS_TOLERANCE_T = 1e-6
@@ -164,3 +165,9 @@ def test_tonnes_and_dollars_are_conserved_in_many_worlds(world, names):
 def test_tonnes_and_dollars_are_conserved_under_each_instrument(name):
     """A year in the default world, nine months of it under the instrument."""
     live(package([name]), 12)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_random_terms_of_random_instruments_make_and_lose_nothing(number):
+    """A few of the ten thousand of ``python -m tests.check_policies 10000``."""
+    assert check(number) == []

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 PAGES = sorted(
     page.relative_to(DOCS).as_posix()
-    for folder in ("tutorials", "how-to")
+    for folder in ("tutorials", "how-to", "model")
     for page in (DOCS / folder).glob("*.md")
     if BLOCK.search(page.read_text(encoding="utf-8"))
 )

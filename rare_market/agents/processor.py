@@ -160,6 +160,8 @@ class Processors:
         self.shortfall_usd_per_kg = np.zeros(self.rows)  # of last month's margin below full cost
         self.life = life
         self.cash_usd = np.zeros(self.rows)
+        self.sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
+        self.long_sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self._scenario = scenario
         self._flexible = np.where(life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0)
         # the book
@@ -247,6 +249,9 @@ class Processors:
         self.sold_payment_usd_per_kg, _ = self.contract_payment_usd_per_kg(
             self.expected_usd_per_kg, regime, sold_only=True
         )
+        self.long_sold_payment_usd_per_kg, _ = self.contract_payment_usd_per_kg(
+            bulletin.long_netback_usd_per_kg[leg.good, leg.place], regime, sold_only=True
+        )
         payment, _ = self.contract_payment_usd_per_kg(self.expected_usd_per_kg, regime)
         self.feed_price_usd_per_kg = expected_price_usd_per_kg(
             bulletin.price_usd_per_kg[feed.good, feed.place, OPEN],
@@ -275,12 +280,18 @@ class Processors:
         return self.sales_t * (1.0 + self.product_cover_months)
 
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
-        """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``."""
+        """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``.
+
+        A floor on tonnes sold takes away the reason to wait for a better price; one that has paid
+        for the tonnes in stock already leaves it.
+        """
         leg = self.product
+        price = bulletin.netback_usd_per_kg[leg.good, leg.place]
+        long_price = bulletin.long_netback_usd_per_kg[leg.good, leg.place]
         return storage_target_t(
             self.normal_stock_t(),
-            bulletin.netback_usd_per_kg[leg.good, leg.place],
-            bulletin.long_netback_usd_per_kg[leg.good, leg.place],
+            price + self.sold_payment_usd_per_kg,
+            long_price + self.long_sold_payment_usd_per_kg,
             self._scenario.storage_response,
         )
 

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from rare_market.contracts import Scheme
+from rare_market.contracts import COST_PARTS, Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, STAGES, Catalogue
 from rare_market.records import Bulletin
@@ -145,6 +145,7 @@ class Policy(ABC):
             ),
             **dict.fromkeys(("payer", "buyer", "state", "target"), one_place),
             "buys": choose_class,
+            "cost_parts": check_cost_parts,
             "stages": choose_facility_stages,
             "facilities": choose_facilities,
         }
@@ -264,6 +265,21 @@ def choose_facilities(catalogue: Catalogue, text: str, owner: str) -> tuple[str,
                 f"{owner} = {name!r} is no mine or plant of the table facilities, nor {ANYWHERE}."
             )
     return names
+
+
+def check_cost_parts(catalogue: Catalogue, text: str, owner: str) -> None:
+    """Refuse a part that the responsible-extraction cost has not got; nothing is a number's place.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        naming the parts there are.
+    """
+    for part in filter(None, text.split("+")):
+        if part not in COST_PARTS:
+            raise InvalidValueError(
+                f"{owner} = {text!r} is no part of cost: there are {', '.join(COST_PARTS)}."
+            )
 
 
 def choose_class(catalogue: Catalogue, text: str, owner: str) -> int:

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
 from rare_market.policies.base import Policy, choose_goods, choose_places
 from rare_market.records import Bulletin
@@ -42,6 +43,15 @@ class MinimumImportPrice(Policy):
         110.0, "USD/kg", 0.0, 100000.0, "least price at the border", "preferential_zone_2026"
     )
 
+    cost_parts: str = parameter(
+        "",
+        "",
+        None,
+        None,
+        "parts of responsible cost that set the level; the number if empty",
+        "choice",
+    )
+
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Set the minimum on lanes into the club, the higher one where there are two."""
         c = bulletin.catalogue
@@ -49,5 +59,9 @@ class MinimumImportPrice(Policy):
         members = choose_places(c, self.members, f"{self.name}: members")
         free = members | choose_places(c, self.partners, f"{self.name}: partners")
         where = goods[:, None, None] & ~free[None, :, None] & members[None, None, :]
-        least = np.maximum(regime.minimum_import_price_usd_per_kg, self.minimum_usd_per_kg * where)
+        level = np.full(len(goods), self.minimum_usd_per_kg)
+        if self.cost_parts:
+            cost = bulletin.responsible_cost_usd_per_kg
+            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, members)
+        least = np.maximum(regime.minimum_import_price_usd_per_kg, level[:, None, None] * where)
         return regime._replace(minimum_import_price_usd_per_kg=least)

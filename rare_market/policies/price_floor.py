@@ -3,7 +3,8 @@ r"""Price floor as a contract for difference.
 The state pays covered producers :math:`(K-P)^+ - \upsilon (P-K)^+` per kg sold, or per kg made if
 stockpiled tonnes count, with strike :math:`K`, reference price :math:`P` (the producer's own
 market) and upside share :math:`\upsilon`. No goods change hands and the market price stays low:
-producers are insulated, buyers still buy cheaply.
+producers are insulated, buyers still buy cheaply. The strike is a number, or the sum of chosen
+parts of the responsible-extraction cost, the mean over the places covered.
 
 Instance: the price protection agreement of the US Department of Defense with MP Materials (July
 2025): 110 USD/kg NdPr for ten years on material sold and stockpiled, 30 % of the excess to the
@@ -15,7 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.contracts import PriceFloor as PriceFloorTerms
+from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
 from rare_market.goods import Catalogue
 from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
@@ -48,6 +52,15 @@ class PriceFloor(Policy):
         "choice",
     )
 
+    cost_parts: str = parameter(
+        "",
+        "",
+        None,
+        None,
+        "parts of responsible cost that set the level; the number if empty",
+        "choice",
+    )
+
     def check(self, catalogue: Catalogue) -> None:
         """Refuse ore: the scheme is offered to processors."""
         super().check(catalogue)
@@ -56,13 +69,27 @@ class PriceFloor(Policy):
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the contract to those on offer."""
         c = bulletin.catalogue
-        terms = PriceFloorTerms(
-            payer=one_place(c, self.payer, f"{self.name}: payer"),
-            goods=choose_goods(c, self.goods, f"{self.name}: goods"),
-            places=choose_places(c, self.producers, f"{self.name}: producers"),
-            strike_usd_per_kg=self.strike_usd_per_kg,
+        goods = choose_goods(c, self.goods, f"{self.name}: goods")
+        places = choose_places(c, self.producers, f"{self.name}: producers")
+        strikes = [(goods, self.strike_usd_per_kg)]
+        if self.cost_parts:
+            cost = bulletin.responsible_cost_usd_per_kg
+            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, places)
+            one = np.eye(len(goods), dtype=bool)
+            strikes = [(one[good], float(level[good])) for good in np.nonzero(level)[0]]
+        payer = one_place(c, self.payer, f"{self.name}: payer")
+        terms = tuple(self._terms(payer, places, *part, bulletin.year) for part in strikes)
+        return regime._replace(price_floors=regime.price_floors + terms)
+
+    def _terms(
+        self, payer: int, places: np.ndarray, goods: np.ndarray, strike: float, year: float
+    ) -> PriceFloorTerms:
+        return PriceFloorTerms(
+            payer=payer,
+            goods=goods,
+            places=places,
+            strike_usd_per_kg=strike,
             upside_share=self.upside_share,
             covers_stockpiled=self.covers_stockpiled,
-            years_left=self.years_left(bulletin.year),
+            years_left=self.years_left(year),
         )
-        return regime._replace(price_floors=(*regime.price_floors, terms))

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
 from rare_market.policies.base import Policy, choose_goods, choose_places
 from rare_market.records import Bulletin
@@ -39,10 +40,23 @@ class RegulatedMinimum(Policy):
         110.0, "USD/kg", 0.0, 100000.0, "least that may be asked", "choice"
     )
 
+    cost_parts: str = parameter(
+        "",
+        "",
+        None,
+        None,
+        "parts of responsible cost that set the level; the number if empty",
+        "choice",
+    )
+
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Lift the least ask, to the higher one where there are two."""
         c = bulletin.catalogue
         goods = choose_goods(c, self.goods, f"{self.name}: goods")
         places = choose_places(c, self.producers, f"{self.name}: producers")
-        least = self.minimum_usd_per_kg * (goods[:, None] & places[None, :])
+        level = np.full(len(goods), self.minimum_usd_per_kg)
+        if self.cost_parts:
+            cost = bulletin.responsible_cost_usd_per_kg
+            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, places)
+        least = level[:, None] * (goods[:, None] & places[None, :])
         return regime._replace(ask_floor_usd_per_kg=np.maximum(regime.ask_floor_usd_per_kg, least))
