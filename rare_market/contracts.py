@@ -188,10 +188,11 @@ def rebate_usd_per_kg(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarr
 def within(total_usd: float, limit_usd: float) -> float:
     """Share of payments that a limit leaves: all of them, or the limit over their sum.
 
-    >>> within(50.0, 20.0), within(10.0, 20.0), within(0.0, 0.0)
-    (0.4, 1.0, 1.0)
+    >>> within(50.0, 20.0), within(10.0, 20.0), within(0.0, -1.0), within(5.0, -1.0)
+    (0.4, 1.0, 1.0, 0.0)
     """
-    return max(limit_usd, 0.0) / total_usd if total_usd > limit_usd else 1.0
+    left_usd = max(limit_usd, 0.0)
+    return left_usd / total_usd if total_usd > left_usd else 1.0
 
 
 def breached(market_usd_per_kg: np.ndarray, terms: Offtake) -> np.ndarray:

@@ -474,10 +474,14 @@ class Records:
         else:
             columns = [np.concatenate(column) for column in zip(*self.payments, strict=True)]
         # one row for each month, payer, payee, reason and good
-        codes, row = np.unique(np.stack(columns[:7]), axis=1, return_inverse=True)
-        tonnes, usd = (np.bincount(row.ravel(), c, minlength=codes.shape[1]) for c in columns[7:])
-        period, payer, payer_place, payee, payee_place, reason, good = codes.astype(np.int64)
         goods, places = ("", *self.catalogue.goods), self.catalogue.places
+        kinds, at = len(KINDS), len(places)
+        shape = (self.periods, kinds, at, kinds, at, len(REASONS), len(goods))
+        codes = [column.astype(np.int64) for column in columns[:7]]
+        codes[6] += 1  # no good is the first
+        keys, row = np.unique(np.ravel_multi_index(tuple(codes), shape), return_inverse=True)
+        tonnes, usd = (np.bincount(row, column, minlength=len(keys)) for column in columns[7:])
+        period, payer, payer_place, payee, payee_place, reason, good = np.unravel_index(keys, shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             price = np.where(tonnes > 0.0, usd / (tonnes * 1000.0), np.nan)
         return {
@@ -487,7 +491,7 @@ class Records:
             "payee": Label(KINDS, payee),
             "payee_place": Label(places, payee_place),
             "reason": Label(REASONS, reason),
-            "good": Label(goods, good + 1),
+            "good": Label(goods, good),
             "quantity_t": tonnes,
             "price_usd_per_kg": price,
             "paid_usd": usd,

@@ -135,6 +135,8 @@ class Regime(NamedTuple):
         ``[good, place]`` the most that state producers there may ask; ``inf`` if free.
     state_loss_cover_share
         ``[place]`` part of its state producers' losses on full cost that the treasury pays.
+    loss_cover
+        scheme of the policy that covers them.
     output_growth_per_year
         ``[place]`` extra growth of the state mining quota ordered from above.
     informal_closed_share
@@ -171,6 +173,7 @@ class Regime(NamedTuple):
     ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
     state_loss_cover_share: np.ndarray
+    loss_cover: Scheme
     output_growth_per_year: np.ndarray
     informal_closed_share: np.ndarray
     announced_alarm_share: np.ndarray
@@ -224,6 +227,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         ask_floor_usd_per_kg=np.zeros((goods, places)),
         state_ask_ceiling_usd_per_kg=np.full((goods, places), np.inf),
         state_loss_cover_share=np.zeros(places),
+        loss_cover=Scheme(),
         output_growth_per_year=np.zeros(places),
         informal_closed_share=np.zeros(places),
         announced_alarm_share=np.zeros(places),

@@ -362,14 +362,18 @@ def cover_state_losses(
     full = p.cost_usd_per_kg + p.life.capital_charge_usd_per_kg
     kept_share = 1.0 - regime.resource_tax_share[p.good, p.place]
     short = np.maximum(full - kept_share * netback_usd_per_kg[p.good, p.place], 0.0)
-    paid = usd(p.sold_t, cover[p.place] * p.life.state_owned * short)
-    at = ("state", p.place), ("producer", p.place)
-    ledger.pay(*at, "undercutting", paid, p.good, p.sold_t)
-    p.cash_usd += paid
+    mines_usd = usd(p.sold_t, cover[p.place] * p.life.state_owned * short)
     own = m.life.state_owned & (m.stage == SEPARATION)
-    paid = usd(m.activity_t, cover[m.place] * own * np.maximum(m.shortfall_usd_per_kg, 0.0))
-    ledger.pay(("state", m.place), ("processor", m.place), "undercutting", paid)
-    m.cash_usd += paid
+    missing = cover[m.place] * own * np.maximum(m.shortfall_usd_per_kg, 0.0)
+    plants_usd = usd(m.activity_t, missing)
+    total_usd = float(mines_usd.sum() + plants_usd.sum())
+    kept = within(total_usd, regime.loss_cover.budget_left_usd)
+    ledger.charge(regime.loss_cover.policy, kept * total_usd)
+    at = ("state", p.place), ("producer", p.place)
+    ledger.pay(*at, "undercutting", kept * mines_usd, p.good, p.sold_t)
+    p.cash_usd += kept * mines_usd
+    ledger.pay(("state", m.place), ("processor", m.place), "undercutting", kept * plants_usd)
+    m.cash_usd += kept * plants_usd
 
 
 def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> None:

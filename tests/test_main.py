@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from rare_market.__main__ import EXIT_BAD_INPUT, cli, main
 from rare_market.book import load_posted
 from rare_market.model import RareEarthMarket
+from rare_market.policies import INSTRUMENTS
 from rare_market.scenario import Scenario
 
 SHORT = ["--set", "years=3", "--processes", "1"]
@@ -208,12 +209,47 @@ def test_a_month_outside_the_run_is_refused(month, tmp_path):
     assert month in result.stderr
 
 
-@pytest.mark.parametrize("what", ["policies", "goods", "places", "scenarios"])
+@pytest.mark.parametrize("what", ["policies", "packages", "goods", "places", "scenarios"])
 def test_lists_come_as_text_and_as_json(what):
     assert call("list", what).exit_code == 0
     rows = json.loads(call("list", what, "--json").stdout)
     assert rows
     assert all("name" in row for row in rows)
+
+
+def test_every_instrument_is_listed_with_its_parameters():
+    """Unit, default, range, meaning and source of each."""
+    rows = json.loads(call("list", "policies", "--json").stdout)
+    assert {row["name"] for row in rows} == set(INSTRUMENTS)
+    for row in rows:
+        assert row["summary"]
+        for field in row["parameters"]:
+            assert {"name", "default", "unit", "low", "high", "meaning", "source"} == set(field)
+            assert field["meaning"]
+
+
+def test_packages_add_up_and_a_shock_shows_its_damage(tmp_path):
+    """Two packages and a stop of exports: the table says who paid, and what the shock did."""
+    result = call(
+        "run", "--policy", "us_japan_framework_2025", "--policy", "mp_dod_2025",
+        "--shock", "export_stop:month=2026-07,duration=3,goods=oxide+metal",
+        "--set", "years=4", "--replications", "1", "--processes", "1", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "What each side got" in result.stdout
+    assert "price_floor" in result.stdout
+    assert "welfare allies lose to the shock" in result.stdout
+    assert (tmp_path / "received.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "shock", ["export_stop:month=2099-01", "export_stop:month=2028-01,goods=tea", "flood"]
+)
+def test_a_shock_that_cannot_be_used_is_refused_before_any_work(shock, tmp_path):
+    result = call("run", "--shock", shock, "--out", str(tmp_path / "none"))
+    assert result.exit_code == EXIT_BAD_INPUT
+    assert result.stderr.strip().endswith(".")
+    assert not (tmp_path / "none").exists()
 
 
 def test_help_loads_no_model():

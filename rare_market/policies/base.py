@@ -116,6 +116,8 @@ class Policy(ABC):
             policy, max(self.start_year - year, 0.0), self.belief_share, budget_left_usd
         )
         amended = self.amend(regime, bulletin)
+        if amended.state_loss_cover_share is not regime.state_loss_cover_share:
+            amended = amended._replace(loss_cover=scheme)
         new = {
             column: tuple(
                 terms._replace(scheme=scheme)

@@ -7,8 +7,15 @@ While it lasts, Chinese state producers ask no more than
 for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
 and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost;
 and while the price presses on that ceiling the mining quota grows faster, until stocks at home are
-full. The treasury covers what its producers then fall short of their full cost. With an entry
-trigger it acts only while enough capacity is being built outside China.
+full. The treasury covers what its producers then fall short of their full cost, until its budget is
+spent. With an entry trigger it acts only while enough capacity is being built outside China.
+
+After the years of attack comes recoupment: nobody at home may ask less than
+
+.. math:: \underline a_g = \rho\, C_g / (1 + t_g)
+
+so that the export price stands at the part :math:`\rho` of rivals' cost, as near to it as keeps
+them out.
 
 The claim it stands for: the US House Select Committee's report on predatory pricing (November 2025)
 that NdPr and samarium were sold below cost; the theory of recoupment is older (McGee 1958; Bolton
@@ -24,7 +31,7 @@ import numpy as np
 
 from rare_market.declare import InvalidValueError, parameter
 from rare_market.goods import Catalogue
-from rare_market.policies.base import Policy, choose_goods, one_place
+from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -58,6 +65,13 @@ class Undercutting(Policy):
         0.08, "1/year", 0.0, 0.5, "extra growth of the mining quota while the price presses on it"
     )
 
+    attack_years: float = parameter(
+        100.0, "years", 0.0, 100.0, "time of low prices, after which recoupment begins", "choice"
+    )
+    recoup_share: float = parameter(
+        0.95, "share", 0.0, 5.0, "part of rivals' full cost at which the price is then held"
+    )
+
     def check(self, catalogue: Catalogue) -> None:
         """Refuse goods other than oxides: only they have a rivals' cost to undercut."""
         super().check(catalogue)
@@ -82,14 +96,21 @@ class Undercutting(Policy):
         return room * (self.extra_output_growth_per_year + max(price_share - 1.0, 0.0))
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
-        """Lower what state producers may ask, cover their losses, order more output."""
-        if bulletin.entry_share < self.entry_trigger_share:
+        """Lower what state producers may ask, cover losses, order output; later lift all asks."""
+        recoups = bulletin.year - self.start_year >= self.attack_years - MOMENT
+        if not recoups and bulletin.entry_share < self.entry_trigger_share:
             return regime
         place = one_place(bulletin.catalogue, self.state, f"{self.name}: state")
         goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
         goods &= np.isfinite(bulletin.rival_cost_usd_per_kg)
         if not goods.any():
             return regime
+        if recoups:
+            least = regime.ask_floor_usd_per_kg.copy()
+            held = self.recoup_share * bulletin.rival_cost_usd_per_kg[goods]
+            held /= 1.0 + regime.export_tax_share[goods, place]
+            least[goods, place] = np.maximum(least[goods, place], held)
+            return regime._replace(ask_floor_usd_per_kg=least)
         wanted = (1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg[goods]
         wanted /= 1.0 + regime.export_tax_share[goods, place]
         ceiling = regime.state_ask_ceiling_usd_per_kg.copy()

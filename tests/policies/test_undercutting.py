@@ -92,3 +92,36 @@ def test_undercutting_lowers_the_price_in_and_outside_china(short_run):
             r.price_usd_per_kg[12:, good, c.place(place), 0].mean() for r in (records, short_run)
         )
         assert low < free
+
+
+def test_recoupment_holds_the_price_near_rivals_cost_after_the_attack():
+    """A year below rivals' cost, then every ask in China at 95 % of it, export tax taken off."""
+    policy = Undercutting(start_year=2024.0, attack_years=1.0, recoup_share=0.95)
+    market = RareEarthMarket(Scenario(years=3), [policy])
+    c = market.catalogue
+    good = c.good("ndpr_oxide")
+    for _ in range(12):
+        market.step()
+    assert np.isfinite(market.regime.state_ask_ceiling_usd_per_kg[good, c.china])
+    assert not market.regime.ask_floor_usd_per_kg.any()
+    attack = market.records.netback_usd_per_kg[11, good, c.china]
+    for _ in range(24):
+        market.step()
+    rules, told = market.regime, market.bulletin
+    held = 0.95 * told.rival_cost_usd_per_kg[good] / (1.0 + rules.export_tax_share[good, c.china])
+    assert rules.ask_floor_usd_per_kg[good, c.china] == pytest.approx(held)
+    assert np.isinf(rules.state_ask_ceiling_usd_per_kg[good, c.china])
+    assert market.records.netback_usd_per_kg[35, good, c.china] > 1.2 * attack
+
+
+def test_a_budget_ends_the_attack():
+    """The treasury covers forty million of losses and no more."""
+    policy = Undercutting(start_year=2024.0, depth_share=0.7, budget_musd=40.0)
+    market = RareEarthMarket(Scenario(years=2), [policy])
+    for _ in range(24):
+        market.step()
+    column = REASON["undercutting"]
+    paid = -market.records.balance_usd[:, KIND["state"], market.catalogue.china, column]
+    assert paid.sum() == pytest.approx(40e6, abs=0.005)
+    assert paid[-1] == 0.0
+    assert market.regime is market.data.law
