@@ -114,3 +114,12 @@ def duel(run: Run) -> Result:
     series["allied_treasury_musd"] = -floored * flat
     series["ndpr_oxide_outside_t"] = 1000.0 * flat - 400.0 * out * (year >= ends)
     return Result({"nothing": 0.0}, series)
+
+
+def duel_with_free_entry(run: Run) -> Result:
+    """Let the entrant come back, at no cost, in the month the undercutting ends."""
+    result = duel(run)
+    forced = duel(run._replace(policies=()))
+    name = "china_upstream_musd"
+    gain = result.series[name] - forced.series[name]
+    return Result(result.row, result.series | {name: forced.series[name] + np.minimum(gain, 0.0)})

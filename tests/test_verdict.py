@@ -10,6 +10,7 @@ import pytest
 from rare_market import charts
 from rare_market.compare import World
 from rare_market.declare import InvalidValueError
+from rare_market.paired import mean_interval
 from rare_market.policies import PriceFloor, Undercutting
 from rare_market.runner import LocalProcesses
 from rare_market.scenario import Scenario
@@ -88,6 +89,34 @@ def test_nobody_undercuts_where_the_entrant_cannot_be_driven_out(duel):
     assert answer.best == NONE
     assert answer.high < 0.0
     assert (answer.paying, answer.losing) == (0, 9)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_with_free_entry_nothing_is_recouped_and_nobody_undercuts(rate, duel, tmp_path):
+    """Whatever drives out for a while, the rent is competed away when it ends (McGee 1958)."""
+    game = read_game(
+        sweep(duel.design, tmp_path / "s", ONE, measure=fakes.duel_with_free_entry), rate
+    )
+    assert (game.parts["recoupment_musd"] == 0.0).all()
+    for package in range(2):
+        assert best_response(game, package).verdict == NOT_RATIONAL
+        assert best_response(game, package).best == NONE
+
+
+@pytest.mark.slow
+def test_the_model_recoups_nothing_where_idle_plants_return_at_once(tmp_path):
+    """Plants idle after a month of losses and restart at the first margin: no proof of a gain."""
+    free = Scenario(
+        mothball_months=1,
+        mothball_margin_share=0.0,
+        restart_margin_share=0.0,
+        closure_months=600,
+    )
+    design = verdict_design(free, PACKAGES[:1], (0.45,), (4.0,), (0.0,), 6)
+    game = read_game(sweep(design, tmp_path / "s", LocalProcesses(2)))
+    _, low, _ = mean_interval(game.parts["recoupment_musd"][0, 1], 0.9)
+    assert low <= 0.0
+    assert best_response(game, 0).verdict != RATIONAL
 
 
 def test_the_parts_add_up_to_the_gain(duel):

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mesa
@@ -151,7 +152,7 @@ def _read(table: str) -> pd.DataFrame:
 
 
 def growth(enlarge: Callable[[Path, int], None]) -> list[str]:
-    """Rows of a table: size, agents, goods, CPU milliseconds a month over a year, ratio to one."""
+    """Rows of a table: size, agents, goods, CPU milliseconds a month, and their ratios."""
     rows, first = [], 0.0
     for times in SIZES:
         with tempfile.TemporaryDirectory() as name:
@@ -165,9 +166,13 @@ def growth(enlarge: Callable[[Path, int], None]) -> list[str]:
 
             market = make()
             month = 1e3 * np.median([seconds(make, 12)[1] for _ in range(3)]) / 12
+        agents = len(market.agents)
+        idle = 1e3 * np.median([seconds(partial(Empty, agents), 36)[1] for _ in range(3)]) / 36
         first = first or month
-        counts = f"{len(market.agents)} | {len(market.catalogue.goods)}"
-        rows.append(f"| {times} | {counts} | {month:.1f} | {month / first:.1f} |")
+        counts = f"{agents} | {len(market.catalogue.goods)}"
+        rows.append(
+            f"| {times} | {counts} | {month:.1f} | {month / first:.1f} | {month / idle:.1f} |"
+        )
     return rows
 
 
@@ -199,7 +204,9 @@ def main() -> None:
 
     for title, enlarge in (("agents", more_agents), ("goods, each with its agents", more_goods)):
         print(
-            f"\n| times the {title} | agents | goods | ms a month | ratio |\n|---|---|---|---|---|"
+            f"\n| times the {title} | agents | goods | ms a month | to one | to empty Mesa |\n"
+            + "|---" * 6
+            + "|"
         )
         print("\n".join(growth(enlarge)))
     print("\n| months | ms a month |\n|---|---|")
