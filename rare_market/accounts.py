@@ -19,7 +19,11 @@ PUBLIC = (
     "equity", "programme", "goods", "freight",
 )  # fmt: skip
 GROUPS = ("allied", "China", "other")
-SIDES = {"state": "state", "producer": "firms", "processor": "firms", "buyer": "buyers"}
+SIDES = {
+    "state": "state",
+    **dict.fromkeys(("producer", "processor", "merchant"), "firms"),
+    "buyer": "buyers",
+}
 
 
 def _weights(records: Records, months: slice, discount_per_year: float) -> np.ndarray:
@@ -65,9 +69,10 @@ def welfare_usd(
     .. math:: W = \underbrace{(V - E)}_{\text{consumers}} + \underbrace{\Pi}_{\text{firms}}
               + \underbrace{T}_{\text{treasury}} - \underbrace{X}_{\text{external cost}}
 
-    with the value :math:`V` of what buyers used, their spending :math:`E`, the cash of mines and
-    plants :math:`\Pi` after all costs, the treasury's balance :math:`T` and the cost of mining to
-    others :math:`X`. Everything else is paid to the rest of the economy at cost, so over all places
+    with the value :math:`V` of what buyers used, their spending :math:`E`, the cash of mines,
+    plants and merchants :math:`\Pi` after all costs, the treasury's balance :math:`T` and the cost
+    of mining to others :math:`X`. Everything else is paid to the rest of the economy at cost, so
+    over all places
 
     .. math:: \sum W = \sum V - \sum C - \sum X
 
@@ -80,7 +85,10 @@ def welfare_usd(
     spent = np.tensordot(weights, records.final_spend_usd[months], axes=1).sum(axis=0)
     value = np.tensordot(weights, records.use_value_usd[months], axes=1).sum(axis=0)
     external = np.tensordot(weights, records.external_usd[months], axes=1)
-    firms = balance[KINDS.index("producer")] + balance[KINDS.index("processor")]
+    firms = sum(
+        (balance[KINDS.index(kind)] for kind, side in SIDES.items() if side == "firms"),
+        np.zeros(len(value)),
+    )
     parts = {
         "consumers": value - spent,
         "firms": firms,

@@ -118,7 +118,7 @@ class Scenario:
         0.3, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
     )
     most_cover_share: float = parameter(
-        3.3, "", 1.0, 20.0, "most cover of users, of their usual one"
+        3.3, "share", 1.0, 20.0, "most cover of users, of their usual one"
     )
 
     # merchants

@@ -10,6 +10,7 @@ from rare_market.agents.buyer import use_t
 from rare_market.ledger import KINDS, REASONS
 from rare_market.policies import ExportQuota, OfftakeGuarantee, PriceFloor
 from rare_market.records import Records
+from rare_market.scenario import Scenario
 from rare_market.settlement import use_value_usd
 from tests.conftest import run, sectors
 
@@ -25,6 +26,10 @@ def helped() -> Records:
             ExportQuota(start_year=2025.0, quota_t_per_year=20000.0),
         ]
     )
+
+
+# a twentieth and a bit of the product's cost: at twelve times the price it costs a half more
+GOES_WITHOUT_AT_TWELVE = {"cost_share": 0.5 / 11.0, "scenario": Scenario(choke_cost_rise=0.5)}
 
 
 def test_every_side_of_a_reason_sums_to_zero(helped):
@@ -88,18 +93,20 @@ def test_the_ledger_of_the_records_names_every_payment(helped):
 
 def test_the_value_of_use_is_the_area_under_the_demand_curve():
     """By numbers: ten thousand slices between the price and the choke price."""
-    cohort = sectors(elasticity=-0.4, demand_t=10.0, first_price_usd_per_kg=50.0)
+    cohort = sectors(
+        elasticity=-0.4, demand_t=10.0, first_price_usd_per_kg=50.0, **GOES_WITHOUT_AT_TWELVE
+    )
     choke, price = 12.0, 80.0
     prices = np.linspace(price, 50.0 * choke, 20001)
-    curve = use_t(np.full(20001, 10.0), prices, np.full(20001, 50.0), np.full(20001, -0.4))
+    curve = use_t(np.full(20001, 10.0), prices, np.full(20001, 50.0), cohort.elasticity)
     cohort.consumed_t = curve[:1].copy()
     slices = 0.5 * (curve[1:] + curve[:-1]) * np.diff(prices)
     expected = 1000.0 * (float(slices.sum()) + price * float(curve[0]))
-    assert use_value_usd(cohort, 0, choke)[0] == pytest.approx(expected, rel=1e-6)
+    assert use_value_usd(cohort, 0)[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_use_that_does_not_respond_is_worth_the_choke_price():
     """Ten tonnes at twelve times 50."""
-    cohort = sectors(elasticity=0.0)
+    cohort = sectors(elasticity=0.0, **GOES_WITHOUT_AT_TWELVE)
     cohort.consumed_t = np.array([10.0])
-    assert use_value_usd(cohort, 0, 12.0)[0] == pytest.approx(10.0 * 1000.0 * 600.0)
+    assert use_value_usd(cohort, 0)[0] == pytest.approx(10.0 * 1000.0 * 600.0)

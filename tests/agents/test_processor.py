@@ -115,7 +115,7 @@ def test_revenue_leaves_out_a_product_not_worth_finishing():
 
 def test_a_separator_bids_up_to_its_netback_and_not_far_above_the_expected_price():
     """The urgent part at most 15 % above the last price, the patient part near it."""
-    plant, sheet = plants(), Sheet()
+    plant, sheet = plants(scenario=Scenario(bid_step_share=0.15)), Sheet()
     plant.expect(bulletin(), regime())
     plant.post(sheet, bulletin(), regime())
     quantity, limit = sheet.bids["processor"]

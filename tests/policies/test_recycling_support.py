@@ -17,8 +17,10 @@ def test_more_scrap_is_collected_and_the_state_of_the_place_pays():
     )
     free, helped = run([], years=3), run([policy], years=3)
     c = free.catalogue
-    jpn, scrap = c.place("JPN"), c.of_stage("scrap")
-    assert helped.made_t[:, scrap, jpn].sum() >= free.made_t[:, scrap, jpn].sum()
+    jpn = c.place("JPN")
+    collects = np.char.startswith(free.facility, "collect_") & (free.facility_place == jpn)
+    collected = [r.facility_output_t[:, collects].sum() for r in (helped, free)]
+    assert collected[0] >= collected[1] > 0.0
     stage = FACILITY_STAGES.index("recycling")
     assert helped.output_t[:, stage, jpn].sum() >= free.output_t[:, stage, jpn].sum()
     assert first_sum(helped, free) > 0.0

@@ -1,0 +1,55 @@
+"""``rare-market validate`` and ``calibrate`` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from rare_market.__main__ import cli
+from rare_market.terminal import EXIT_BAD_INPUT
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_one_episode_is_scored_as_json_and_its_files_are_written(tmp_path):
+    """The table, the prices in two formats and the figure in two."""
+    folder = tmp_path / "past"
+    answer = invoke(
+        "validate", "--episode", "E7", "--replications", "1", "--processes", "1", "--json",
+        "--out", str(folder),
+    )  # fmt: skip
+    assert answer.exit_code == 0, answer.output
+    scored = json.loads(answer.output)
+    assert scored["of"] == len(scored["targets"]) == 6
+    written = {path.name for path in folder.iterdir()}
+    assert {
+        "targets.csv",
+        "moments.csv",
+        "yearly_fit.csv",
+        "prices.csv",
+        "prices.parquet",
+    } <= written
+    assert {"history_2018_2024.png", "history_2018_2024.pdf"} <= written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("validate", "--episode", "E9"), "E9"),
+        (("validate", "--replications", "0"), "--replications = 0"),
+        (("validate", "--set", "hoarding_response"), "field=value"),
+        (("validate", "--set", "hoarding_response=99"), "hoarding_response"),
+        (("validate", "--set", "no_such=1"), "no_such"),
+        (("calibrate", "--out", "x", "--minutes", "0"), "--minutes = 0"),
+        (("calibrate", "--out", "x", "--replications", "0"), "--replications = 0"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_run(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = invoke(*arguments)
+    assert answer.exit_code == EXIT_BAD_INPUT
+    assert words in answer.output
