@@ -23,6 +23,7 @@ from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
+from rare_market.regime import ExportQuota
 from rare_market.scenario import Scenario
 from rare_market.settlement import SEPARATION, usd
 from rare_market.world import build_world
@@ -183,7 +184,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def clear(self) -> None:
         """Clear all goods under the regime."""
         self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
-        self.clearing = self.posted.clear(self.book.layout)
+        result = self.posted.clear(self.book.layout)
+        rent, given = np.zeros(len(self.regime.export_quotas)), result.quota_rent_usd_per_kg
+        rent[self.binding] = given[: len(self.binding)]
+        self.clearing = result._replace(
+            quota_rent_usd_per_kg=np.append(rent, given[len(self.binding) :])
+        )
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
@@ -364,13 +370,15 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             cost[r.flow_limit_t <= 0.0] = np.inf
         for buyer_class, excluded in enumerate(r.excluded_origin):
             cost[..., buyer_class][excluded] = np.inf
-        origin = [quota.origin for quota in r.export_quotas]
-        destination = [-1] * len(origin)
-        counted = [quota.goods for quota in r.export_quotas]
         left_t = []
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
-            left_t.append(quota.quota_t - sent_t.sum() + sent_t[:, quota.origin].sum())
+            left_t.append(float(quota.quota_t - sent_t.sum() + sent_t[:, quota.origin].sum()))
+        self.binding = _tightest(r.export_quotas, left_t)
+        origin = [r.export_quotas[i].origin for i in self.binding]
+        destination = [-1] * len(origin)
+        counted = [r.export_quotas[i].goods for i in self.binding]
+        left_t = [left_t[i] for i in self.binding]
         limit_t = np.full(cost.shape, np.inf)
         for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):
             lane_left_t = max(r.flow_limit_t[good, o, d] - used_t[good, o, d], 0.0)
@@ -388,6 +396,16 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
+
+
+def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:
+    """Quotas that can bind: of several over the same goods and origin, the one with least left."""
+    tightest: dict[tuple[int, bytes], int] = {}
+    for i, quota in enumerate(quotas):
+        key = (quota.origin, quota.goods.tobytes())
+        if left_t[i] < left_t[tightest.setdefault(key, i)]:
+            tightest[key] = i
+    return sorted(tightest.values())
 
 
 def _ratio(held: np.ndarray, target: np.ndarray) -> np.ndarray:

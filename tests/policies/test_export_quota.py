@@ -148,3 +148,16 @@ def test_contract_deliveries_use_up_the_quota():
     records = run(policies, years=2)
     assert any(row[1] == 2 for row in records.contract_trades)
     assert (exports_t(records)[12:] <= QUOTA_T_PER_YEAR / 12 + 1e-6).all()
+
+
+def test_of_two_quotas_over_the_same_goods_the_looser_has_no_rent_whatever_their_order():
+    """And the months stay certified."""
+    tight = ExportQuota(start_year=2024.0, quota_t_per_year=QUOTA_T_PER_YEAR, carries_over=False)
+    loose = ExportQuota(start_year=2024.0, quota_t_per_year=45_000.0, carries_over=False)
+    both, turned = run([tight, loose], years=1), run([loose, tight], years=1)
+    assert both.valid
+    assert turned.valid
+    for month in range(12):
+        rent = both.quota_rent_usd_per_kg[month]
+        assert rent[1] == 0.0
+        assert turned.quota_rent_usd_per_kg[month].tolist() == rent[::-1].tolist()
