@@ -8,6 +8,7 @@ thresholds upwards, which is estimated by the order statistic :math:`x_{(k)}`, :
 meet the same draws, so thresholds are bracketed draw by draw: a level is only simulated in
 draws it can decide. That a higher level never fails where a lower one succeeds is assumed in the
 search and checked at the answer, where every draw is simulated at the level, 5 % below and above.
+If too few draws then reach the target at the level, it is raised until enough of them do.
 """
 
 from __future__ import annotations
@@ -247,6 +248,9 @@ def solve(
         top = min(field.high, WIDEST * search.start) if up_to is None else up_to
         search.bracket(ranks[1], field.low, min(search.start, top), top)
         low, value, high = (search.quantile(rank, tolerance_share) for rank in ranks)
+        if math.isfinite(value):
+            value = search.settle(value, probability, top, tolerance_share)
+            low, high = min(low, value), max(high, value)  # NaN where it is not known
         shares = [math.nan] * 3
         if math.isfinite(value):
             levels = [value, value * (1 - SIDE_SHARE), min(value * (1 + SIDE_SHARE), field.high)]
@@ -361,6 +365,24 @@ class _Search:
             if not np.isfinite(low) or high - low <= tolerance_share * high:
                 return float(high)
             self.decide(0.5 * (low + high))
+
+    def settle(self, level: float, probability: float, top: float, tolerance_share: float) -> float:
+        """Raise a level until the target is reached with every draw simulated; NaN if it is not.
+
+        Draws in which a higher level fails where a lower one succeeds are not told by brackets.
+        """
+        missed = math.nan
+        while self.share(level) < probability:
+            if level >= top:
+                return math.nan
+            missed, level = level, min(level * (1.0 + SIDE_SHARE), top)
+        while level - missed > tolerance_share * level:
+            middle = 0.5 * (missed + level)
+            if self.share(middle) < probability:
+                missed = middle
+            else:
+                level = middle
+        return level
 
     def decide(self, level: float) -> None:
         """Simulate a level in the draws whose threshold it may split."""

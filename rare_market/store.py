@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import xarray as xr
 
-PART_RUNS = 1000
+PART_RUNS = 250
 WAITING, FINISHED, FAILED = range(3)
 MANIFEST, LEDGER, FAILURES = "manifest.json", "ledger.jsonl", "failures.parquet"
 

@@ -75,6 +75,9 @@ def sweep(
     rare_market.runner.ExecutorLostError
         if the executor takes no more work. What finished is kept in both cases.
     """
+    import pandas  # noqa: F401  (writing a part loads it; memory is flat from the first run on)
+    import pyarrow.parquet  # noqa: F401
+
     name = f"{measure.__module__}.{measure.__qualname__}"
     with Store.create(design, Path(folder), name).locked():
         store = Store(Path(folder))  # nobody else writes from here on

@@ -115,6 +115,23 @@ def test_deeper_undercutting_needs_a_higher_floor_by_as_much(world):
     np.testing.assert_allclose(np.diff(floors), 20.0, atol=2.5)
 
 
+def test_draws_that_are_not_monotone_raise_the_level_until_all_simulated_draws_agree(monkeypatch):
+    """Three of twenty draws reach the target below 60 and again above 100, but not between."""
+
+    def achieved(trial):
+        floor = trial.policies[0].strike_usd_per_kg
+        draw = trial.scenario.replication
+        gap = draw < 3 and 60.0 < floor < 100.0
+        return 1.0 if floor >= 50.0 + draw and not gap else 0.0
+
+    monkeypatch.setattr("rare_market.solve.achievement", achieved)
+    answer = solve("floor", TARGET, SHORT, [], probability=0.9, workers=ONE, up_to=300.0)
+    assert answer.confirmed
+    assert 100.0 <= answer.value <= 101.5
+    assert answer.low <= answer.value
+    assert math.isnan(answer.high) or answer.value <= answer.high
+
+
 def test_a_failing_run_stops_the_search_with_its_name(monkeypatch):
     def fails(trial):
         raise ValueError("no such luck")
