@@ -265,7 +265,7 @@ class Scenario:
 
     # the Chinese quota rule outside any strategy
     quota_demand_share: float = parameter(
-        0.62,
+        0.5,
         "share",
         0.0,
         2.0,
@@ -273,7 +273,7 @@ class Scenario:
         "miit_quota_2024",
     )
     quota_price_response: float = parameter(
-        0.38,
+        0.06,
         "share",
         0.0,
         2.0,

@@ -64,7 +64,7 @@ def test_nothing_is_short_in_the_first_year(first_year):
 
 @pytest.mark.parametrize("factor", [1.2, 0.8])
 def test_a_start_away_from_the_record_is_forgotten_within_four_years(factor, tmp_path):
-    """NdPr oxide a fifth off: at the end of the fourth year less than half as far from the unmoved run."""
+    """NdPr oxide a fifth off: after four years less than half as far from the unmoved run."""
 
     def scale(rows: list[dict[str, str]]) -> None:
         for row in rows:

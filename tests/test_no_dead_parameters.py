@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from rare_market.declare import declarations
+from rare_market.history import named_scenario
 from rare_market.policies import INSTRUMENTS, Policy, PriceFloor, Undercutting
 from rare_market.records import Records
 from rare_market.scenario import Scenario
 from tests.conftest import first_difference, run
 from tests.policies.cases import BINDING, beside
 
+PAST = named_scenario("history_2007_2014")
 # not a number of the world: one value only, or tested where data folders are copied
 NO_NUMBER = {"start_year", "data_folder"}
 # fields that act only after years, through the mining quota
@@ -30,6 +32,19 @@ LATE: dict[str, dict[str, Any]] = {
         "years": 12,
     },
     "quota_stock_response": {"years": 12},
+    # fields that need a boom and a plant built in it
+    **dict.fromkeys(
+        (
+            "parity_response",
+            "debt_share",
+            "debt_rate_per_year",
+            "liquidity_share",
+            "fixed_cost_share",
+            "resale_months",
+            "write_down_share",
+        ),
+        {"start_year": 2007, "years": 12, "policies": PAST.policies},
+    ),
 }
 FIELDS = [f for f in declarations(Scenario) if f.name not in NO_NUMBER]
 
