@@ -33,8 +33,9 @@ LATE: dict[str, dict[str, Any]] = {
     },
     "quota_stock_response": {"years": 12},
     # fields that need a boom and a plant built in it
-    **dict.fromkeys(
-        (
+    **{
+        name: {"start_year": 2007, "years": 12, "policies": PAST.policies}
+        for name in (
             "parity_response",
             "debt_share",
             "debt_rate_per_year",
@@ -42,9 +43,8 @@ LATE: dict[str, dict[str, Any]] = {
             "fixed_cost_share",
             "resale_months",
             "write_down_share",
-        ),
-        {"start_year": 2007, "years": 12, "policies": PAST.policies},
-    ),
+        )
+    },
 }
 FIELDS = [f for f in declarations(Scenario) if f.name not in NO_NUMBER]
 
