@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import matplotlib.ticker
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -175,9 +176,20 @@ def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
                 at[of], price[of], "o", color=VERMILLION, markersize=2.5, label="record, FOB China"
             )
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
             axes.set_xlim(first, last)
-            axes.set_title(good.replace("_oxide", " oxide").capitalize(), fontsize="medium")
+            axes.set_title(_title(good), fontsize="medium")
         for axes in panels[:, 0]:
             axes.set_ylabel("USD/kg")
-        panels.flat[0].legend(loc="upper left", fontsize="x-small")
+        figure.legend(
+            *panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+        )
     return figure
+
+
+def _title(good: str) -> str:
+    name = good.replace("_", " ").replace("ndpr", "NdPr")
+    return name[0].upper() + name[1:]
