@@ -259,9 +259,6 @@ class Scenario:
     resale_months: float = parameter(
         24.0, "months", 0.0, 120.0, "idle time until a bankrupt plant has a new owner"
     )
-    write_down_share: float = parameter(
-        0.85, "share", 0.0, 1.0, "part of capital that creditors of a bankrupt plant write off"
-    )
 
     # the Chinese quota rule outside any strategy
     quota_demand_share: float = parameter(

@@ -42,7 +42,6 @@ LATE: dict[str, dict[str, Any]] = {
             "liquidity_share",
             "fixed_cost_share",
             "resale_months",
-            "write_down_share",
         )
     },
 }

@@ -150,7 +150,6 @@ class Lifecycle:
         self._debt_rate_per_year = scenario.debt_rate_per_year
         self._fixed_cost_share = scenario.fixed_cost_share
         self._resale_months = scenario.resale_months
-        self._write_down_share = scenario.write_down_share
         self.outage = luck.outage
         self._life_years = scenario.project_life_years
         self._hurdle_rate_per_year = scenario.hurdle_rate_per_year
@@ -255,7 +254,7 @@ class Lifecycle:
         )
 
     def fail(self, rows: np.ndarray) -> None:
-        """Stop facilities whose owner is bankrupt; creditors write the plant down.
+        """Stop facilities whose owner is bankrupt; creditors write their debt off.
 
         Parameters
         ----------
@@ -266,9 +265,6 @@ class Lifecycle:
         self.status = np.where(rows, Status.MOTHBALLED, self.status)
         self.idle_months = np.where(rows, 0.0, self.idle_months)
         self.debt_usd = np.where(rows, 0.0, self.debt_usd)
-        left = np.where(rows, 1.0 - self._write_down_share, 1.0)
-        self.capital_charge_usd_per_kg = self.capital_charge_usd_per_kg * left
-        self.secured_charge_usd_per_kg = self.secured_charge_usd_per_kg * left
 
     def serve_debt(
         self, earned_usd: np.ndarray, spent_usd: np.ndarray, worth_usd_per_kg: np.ndarray
