@@ -12,7 +12,7 @@ from typing import Any
 
 from rare_market.declare import InvalidValueError
 from rare_market.inputs import SHIPPED
-from rare_market.policies import Policy, read_policy
+from rare_market.policies import Policy, read_policies
 from rare_market.scenario import Scenario
 
 FOLDER = SHIPPED / "scenarios"
@@ -67,6 +67,6 @@ def named_scenario(name: str) -> NamedScenario:
         name=name,
         summary=values["summary"],
         fields=values["scenario"],
-        policies=tuple(read_policy(text) for text in values["policies"]),
+        policies=tuple(p for text in values["policies"] for p in read_policies(text)),
         null_fields=values.get("null", {}),
     )

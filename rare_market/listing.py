@@ -12,6 +12,7 @@ from rare_market.cost import responsible_cost_usd_per_kg
 from rare_market.dataset import external_cost_usd_per_kg, read_data
 from rare_market.declare import InvalidValueError, declarations
 from rare_market.goods import STAGES
+from rare_market.history import named_scenario, names
 from rare_market.inputs import EXTERNAL_PARTS
 from rare_market.policies import INSTRUMENTS, read_package, shipped
 from rare_market.scenario import Scenario
@@ -50,7 +51,9 @@ def rows(what: str) -> list[dict[str, Any]]:
         ]
     if what == "scenarios":
         fields = [field._asdict() for field in declarations(Scenario)]
-        return [{"name": "base_2024", "summary": "policy runs from January 2024", "fields": fields}]
+        base = {"name": "base_2024", "summary": "policy runs from January 2024", "fields": fields}
+        named = (named_scenario(name) for name in names())
+        return [base, *({"name": n.name, "summary": n.summary, "fields": []} for n in named)]
     data = read_data()
     if what == "goods":
         table, catalogue = data.tables.goods, data.catalogue
