@@ -92,10 +92,10 @@ class Merchants:
         abroad = bulletin.price_usd_per_kg[self.good][:, bulletin.catalogue.allied, OPEN].mean(
             axis=1
         )
-        self.premium = np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6))
+        premium = np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6))
         if bulletin.period == 0:
-            self._usual_premium = self.premium
-        parity = s.parity_response * np.maximum(self.premium - self._usual_premium, 0.0)
+            self._usual_premium = premium
+        parity = s.parity_response * np.maximum(premium - self._usual_premium, 0.0)
         gain = parity + expected_gain_share(
             trend, here, bulletin.long_price_usd_per_kg[self.good, self.place], s
         )
