@@ -131,6 +131,39 @@ class Offtake(NamedTuple):
     scheme: Scheme = Scheme()
 
 
+class Threat(NamedTuple):
+    """A price at which a state is expected to sell against those who enter.
+
+    Attributes
+    ----------
+    goods, places
+        bool masks ``[good]`` and ``[place]`` of the entrants it is aimed at.
+    price_usd_per_kg
+        ``[good]`` what they would get while it is carried out.
+    years_left
+        time until it ends.
+    scheme
+        of the policy that threatens.
+    """
+
+    goods: np.ndarray
+    places: np.ndarray
+    price_usd_per_kg: np.ndarray
+    years_left: float
+    scheme: Scheme = Scheme()
+
+
+def feared_usd_per_kg(
+    price_usd_per_kg: np.ndarray, threatened_usd_per_kg: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    r"""Price that entrants count on under a threat: :math:`P - b\,(P - \underline P)^+`.
+
+    The share :math:`b` is the probability that it is carried out times the part of capital recovery
+    that falls within its years (entry deterrence through expectations: Milgrom and Roberts 1982).
+    """
+    return price_usd_per_kg - share * np.maximum(price_usd_per_kg - threatened_usd_per_kg, 0.0)
+
+
 def floor_payment_usd_per_kg(
     reference_usd_per_kg: np.ndarray, strike_usd_per_kg: float, upside_share: float
 ) -> np.ndarray:

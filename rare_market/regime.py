@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.contracts import Offtake, PriceFloor, Scheme
+from rare_market.contracts import Offtake, PriceFloor, Scheme, Threat
 from rare_market.finance import Finance
 from rare_market.goods import FACILITY_STAGES
 
@@ -115,6 +115,8 @@ class Regime(NamedTuple):
         the contract schemes that states offer this month.
     purchases, releases
         what states bid for on the market, and let go of their reserves.
+    threats
+        prices at which states are expected to sell against entrants.
     finance
         terms on which states finance projects.
     lead_time_cut_share, early_permit_share
@@ -128,7 +130,7 @@ class Regime(NamedTuple):
     programme_usd
         ``[place]`` what the state spends on programmes this month.
     announced
-        contract schemes that are announced and not yet in force.
+        contract schemes and threats that are announced and not yet in force.
     ask_floor_usd_per_kg
         ``[good, place]`` the least that any seller there may ask; 0 if free.
     state_ask_ceiling_usd_per_kg
@@ -161,6 +163,7 @@ class Regime(NamedTuple):
     offtakes: tuple[Offtake, ...]
     purchases: tuple[Purchase, ...]
     releases: tuple[Release, ...]
+    threats: tuple[Threat, ...]
     finance: tuple[Finance, ...]
     lead_time_cut_share: np.ndarray
     early_permit_share: np.ndarray
@@ -169,7 +172,7 @@ class Regime(NamedTuple):
     conversion_factor: np.ndarray
     conversion_borne_share: np.ndarray
     programme_usd: np.ndarray
-    announced: tuple[PriceFloor | Offtake, ...]
+    announced: tuple[PriceFloor | Offtake | Threat, ...]
     ask_floor_usd_per_kg: np.ndarray
     state_ask_ceiling_usd_per_kg: np.ndarray
     state_loss_cover_share: np.ndarray
@@ -184,13 +187,16 @@ class Regime(NamedTuple):
         return self.vat_not_refunded_share + self.export_duty_share
 
     def promised(self) -> Regime:
-        """Rules with the contracts that investors may count on: those in force and announced."""
+        """Rules with the contracts and threats that investors reckon with: announced ones too."""
         if not self.announced:
             return self
         floors = tuple(terms for terms in self.announced if isinstance(terms, PriceFloor))
         offtakes = tuple(terms for terms in self.announced if isinstance(terms, Offtake))
+        threats = tuple(terms for terms in self.announced if isinstance(terms, Threat))
         return self._replace(
-            price_floors=self.price_floors + floors, offtakes=self.offtakes + offtakes
+            price_floors=self.price_floors + floors,
+            offtakes=self.offtakes + offtakes,
+            threats=self.threats + threats,
         )
 
 
@@ -215,6 +221,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         offtakes=(),
         purchases=(),
         releases=(),
+        threats=(),
         finance=(),
         lead_time_cut_share=np.zeros((len(FACILITY_STAGES), places)),
         early_permit_share=np.zeros((len(FACILITY_STAGES), places)),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rare_market.contracts import Offtake, PriceFloor
+from rare_market.contracts import Offtake, PriceFloor, Threat
 from rare_market.finance import Finance, charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.scenario import Scenario
@@ -181,8 +181,8 @@ class Lifecycle:
         whole = 1.0 - (1.0 + rate) ** -self._life_years
         return ((1.0 + rate) ** -before - (1.0 + rate) ** -years) / whole
 
-    def believed_share(self, terms: PriceFloor | Offtake) -> np.ndarray:
-        """Part of a project's capital recovery that investors expect a contract to cover."""
+    def believed_share(self, terms: PriceFloor | Offtake | Threat) -> np.ndarray:
+        """Part of capital recovery that investors expect a contract, or a threat, to cover."""
         scheme = terms.scheme
         return scheme.belief_share * self.covered_share(terms.years_left, scheme.years_until)
 

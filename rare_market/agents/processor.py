@@ -25,7 +25,7 @@ from rare_market.agents.trader import (
     wanted_cover_months,
 )
 from rare_market.book import Book
-from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, guarantee_share
+from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, feared_usd_per_kg, guarantee_share
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import OPEN
 from rare_market.records import Bulletin
@@ -463,9 +463,15 @@ class Processors:
         self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
 
         # whether to go on, or to build
+        promised = regime.promised()
         long_price = bulletin.prudent_netback_usd_per_kg()[leg.good, leg.place]
+        for threat in promised.threats:
+            aimed_at = threat.goods[leg.good] & threat.places[leg.place]
+            feared = aimed_at * life.believed_share(threat)[leg.row]
+            threatened = np.where(aimed_at, threat.price_usd_per_kg[leg.good], np.inf)
+            long_price = feared_usd_per_kg(long_price, threatened, feared)
         long_payment, covered = self.contract_payment_usd_per_kg(
-            long_price, regime.promised(), lambda terms: life.believed_share(terms)[leg.row]
+            long_price, promised, lambda terms: life.believed_share(terms)[leg.row]
         )
         long_worth = leg.coefficient * np.maximum(
             long_price + long_payment - self.finishing_usd_per_kg[leg.row], 0.0

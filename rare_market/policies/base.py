@@ -24,7 +24,8 @@ CONTRACTS = (
     "offtakes",
     "purchases",
     "finance",
-)  # columns that hold what a state pays for
+    "threats",
+)  # columns of the rule book that bear the scheme of their policy
 
 
 class Desk(NamedTuple):
@@ -126,7 +127,7 @@ class Policy(ABC):
             for column in CONTRACTS
         }
         if announced:
-            promises = (*new["price_floors"], *new["offtakes"])
+            promises = (*new["price_floors"], *new["offtakes"], *new["threats"])
             return regime._replace(announced=regime.announced + promises) if promises else regime
         return amended._replace(
             **{column: getattr(regime, column) + terms for column, terms in new.items() if terms}

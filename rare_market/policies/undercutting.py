@@ -10,6 +10,11 @@ and while the price presses on that ceiling the mining quota grows faster, until
 full. The treasury covers what its producers then fall short of their full cost, until its budget is
 spent. With an entry trigger it acts only while enough capacity is being built outside China.
 
+Whether it acts or waits for its trigger, investors abroad who believe in it with a probability
+count on the lower price for the part of their capital recovery that falls within its years
+(:func:`rare_market.contracts.feared_usd_per_kg`): what is never carried out still deters, and a
+floor or an offtake takes the fear away.
+
 After the years of attack comes recoupment: nobody at home may ask less than
 
 .. math:: \underline a_g = \rho\, C_g / (1 + t_g)
@@ -29,6 +34,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.contracts import Threat
 from rare_market.declare import InvalidValueError, parameter
 from rare_market.goods import Catalogue
 from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
@@ -65,6 +71,14 @@ class Undercutting(Policy):
         0.08, "1/year", 0.0, 0.5, "extra growth of the mining quota while the price presses on it"
     )
 
+    belief_share: float = parameter(
+        0.5,
+        "share",
+        0.0,
+        1.0,
+        "probability that investors abroad give to being undercut if they enter",
+        "choice",
+    )
     attack_years: float = parameter(
         100.0, "years", 0.0, 100.0, "time of low prices, after which recoupment begins", "choice"
     )
@@ -96,10 +110,11 @@ class Undercutting(Policy):
         return room * (self.extra_output_growth_per_year + max(price_share - 1.0, 0.0))
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
-        """Lower what state producers may ask, cover losses, order output; later lift all asks."""
+        """Lower what state producers may ask, cover losses, order output; later lift all asks.
+
+        Until then entrants are threatened with it.
+        """
         recoups = bulletin.year - self.start_year >= self.attack_years - MOMENT
-        if not recoups and bulletin.entry_share < self.entry_trigger_share:
-            return regime
         place = one_place(bulletin.catalogue, self.state, f"{self.name}: state")
         goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
         goods &= np.isfinite(bulletin.rival_cost_usd_per_kg)
@@ -111,7 +126,18 @@ class Undercutting(Policy):
             held /= 1.0 + regime.export_tax_share[goods, place]
             least[goods, place] = np.maximum(least[goods, place], held)
             return regime._replace(ask_floor_usd_per_kg=least)
-        wanted = (1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg[goods]
+        threat = Threat(
+            goods=goods,
+            places=np.arange(len(bulletin.catalogue.places)) != place,
+            price_usd_per_kg=(1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg,
+            years_left=min(
+                self.years_left(bulletin.year), self.start_year + self.attack_years - bulletin.year
+            ),
+        )
+        regime = regime._replace(threats=(*regime.threats, threat))
+        if bulletin.entry_share < self.entry_trigger_share:
+            return regime
+        wanted = threat.price_usd_per_kg[goods].copy()
         wanted /= 1.0 + regime.export_tax_share[goods, place]
         ceiling = regime.state_ask_ceiling_usd_per_kg.copy()
         ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rare_market.contracts import feared_usd_per_kg, floor_payment_usd_per_kg
+from rare_market.goods import FACILITY_STAGES
 from rare_market.ledger import KIND, REASON
 from rare_market.model import RareEarthMarket
 from rare_market.policies import Undercutting
 from rare_market.scenario import Scenario
-from tests.conftest import run
+from tests.conftest import first_difference, run
 
 GOOD = "ndpr_oxide"
 
@@ -61,14 +63,59 @@ def test_no_state_producer_asks_more_than_the_ceiling():
     assert asks.limit_usd_per_kg[part][bound].max() == pytest.approx(ceiling)
 
 
-def test_an_unreachable_entry_trigger_never_sets_it_off(market):
-    """The rules are the very same object."""
-    law, told = market.data.law, market.bulletin
+def test_below_its_entry_trigger_it_only_threatens(market):
+    """No rule of trade moves; entrants abroad know what they would get."""
+    c, law, told = market.catalogue, market.data.law, market.bulletin
     calm = told._replace(entry_share=0.29)
     busy = told._replace(entry_share=0.31)
-    policy = Undercutting(entry_trigger_share=0.3)
-    assert policy.amend(law, calm) is law
-    assert policy.amend(law, busy) is not law
+    policy = Undercutting(entry_trigger_share=0.3, depth_share=0.4)
+    ruled = policy.amend(law, calm)
+    (threat,) = ruled.threats
+    assert all(a is b for a, b in zip(ruled._replace(threats=()), law, strict=True))
+    good = c.good(GOOD)
+    assert threat.price_usd_per_kg[good] == pytest.approx(0.6 * told.rival_cost_usd_per_kg[good])
+    assert not threat.places[c.china]
+    assert threat.places.sum() == len(c.places) - 1
+    acts = policy.amend(law, busy)
+    assert np.isfinite(acts.state_ask_ceiling_usd_per_kg).any()
+    assert len(acts.threats) == 1
+
+
+def test_entrants_count_on_the_threatened_price_as_far_as_they_believe_it():
+    """80 at 40 threatened with a chance of a quarter is 70; what is cheaper already is not."""
+    price, share = np.array([80.0, 30.0]), np.array([0.25, 0.25])
+    assert feared_usd_per_kg(price, np.full(2, 40.0), share).tolist() == [70.0, 30.0]
+
+
+NEVER = {"start_year": 2024.0, "duration_years": 30.0, "entry_trigger_share": 5.0}
+
+
+def test_a_threat_that_nobody_believes_changes_nothing():
+    """To the bit, with a trigger that entry never reaches."""
+    threatened = run([Undercutting(belief_share=0.0, **NEVER)])
+    assert not first_difference(threatened, run([]))
+
+
+def test_a_believed_threat_deters_without_being_carried_out():
+    """Less separation is decided outside China, and the treasury pays nothing."""
+    free, feared = (
+        run([Undercutting(belief_share=b, depth_share=0.9, **NEVER)], years=6) for b in (0.0, 1.0)
+    )
+    abroad = np.arange(len(free.catalogue.places)) != free.catalogue.china
+    stage = FACILITY_STAGES.index("separation")
+    started = [
+        (r.building_t + r.operating_t)[:, stage][:, abroad].sum(axis=1)[-1] for r in (free, feared)
+    ]
+    assert started[1] < started[0]
+    assert (feared.balance_usd[:, :, :, REASON["undercutting"]] == 0.0).all()
+
+
+def test_a_floor_takes_the_fear_away():
+    """At the strike a threatened plant expects what an unthreatened one does."""
+    price, threatened = np.array([80.0]), np.array([40.0])
+    free = price + floor_payment_usd_per_kg(price, 110.0, 0.0)
+    feared = feared_usd_per_kg(price, threatened, np.array([0.6]))
+    assert feared + floor_payment_usd_per_kg(feared, 110.0, 0.0) == pytest.approx(free)
 
 
 def test_the_treasury_of_china_covers_the_losses_of_its_own_producers_only():
