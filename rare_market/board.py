@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rare_market.clearing import Clearing
+from rare_market.compiled import compiled
 from rare_market.goods import OPEN
 
 LARGEST_MONTHLY_LOG_CHANGE = 0.5  # of a price, as far as trends take notice
@@ -79,38 +80,103 @@ class PriceBoard:
         So does a good for which there are only asks, or only bids, anywhere: nothing bounds its
         price on the other side.
         """
-        price = clearing.price_usd_per_kg.reshape(self.price_usd_per_kg.shape)
         two_sided = _bounded(clearing.netback_low_usd_per_kg, clearing.price_low_usd_per_kg)
         two_sided &= _bounded(clearing.netback_high_usd_per_kg, clearing.price_high_usd_per_kg)
-        quoted = np.isfinite(price) & two_sided[:, None, None]
-        self.age_months = np.where(quoted, 0, self.age_months + 1).astype(np.int32)
-        self.price_usd_per_kg = np.where(quoted, np.maximum(price, 0.0), self.price_usd_per_kg)
-        moved = np.abs(self.price_usd_per_kg - self.quote_usd_per_kg)
-        stale = moved > self._quote_band_share * self.quote_usd_per_kg
-        self.quote_usd_per_kg = np.where(stale, self.price_usd_per_kg, self.quote_usd_per_kg)
-        old = self.netback_usd_per_kg
-        kept = clearing.netback_usd_per_kg
-        known = np.isfinite(kept) & two_sided[:, None]
-        self.netback_usd_per_kg = np.where(known, np.maximum(kept, 0.0), old)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth = np.log(self.netback_usd_per_kg / old)
-        growth = np.where(np.isfinite(growth), growth, 0.0)
-        growth = np.clip(growth, -LARGEST_MONTHLY_LOG_CHANGE, LARGEST_MONTHLY_LOG_CHANGE)
-        self.trend_per_month = _toward(self.trend_per_month, growth, self._trend_months)
-        memory = self._expectation_months
-        self.long_price_usd_per_kg = _toward(
-            self.long_price_usd_per_kg, self.price_usd_per_kg[:, :, OPEN], memory
-        )
-        self.long_netback_usd_per_kg = _toward(
-            self.long_netback_usd_per_kg, self.netback_usd_per_kg, memory
+        (
+            self.price_usd_per_kg,
+            self.quote_usd_per_kg,
+            self.age_months,
+            self.netback_usd_per_kg,
+            self.trend_per_month,
+            self.long_price_usd_per_kg,
+            self.long_netback_usd_per_kg,
+        ) = _learned(
+            clearing.price_usd_per_kg,
+            clearing.netback_usd_per_kg,
+            two_sided,
+            self.price_usd_per_kg.copy(),
+            self.quote_usd_per_kg.copy(),
+            self.age_months.copy(),
+            self.netback_usd_per_kg.copy(),
+            self.trend_per_month.copy(),
+            self.long_price_usd_per_kg.copy(),
+            self.long_netback_usd_per_kg.copy(),
+            self._trend_months,
+            self._expectation_months,
+            self._quote_band_share,
         )
 
 
+@compiled
+def _learned(
+    price: np.ndarray,
+    netback: np.ndarray,
+    two_sided: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    quote_usd_per_kg: np.ndarray,
+    age_months: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
+    trend_months: float,
+    expectation_months: float,
+    quote_band_share: float,
+) -> tuple[np.ndarray, ...]:
+    """Columns of the board after a month; those given are written into.
+
+    Parameters
+    ----------
+    price, netback
+        ``[good, demand node]`` and ``[good, place]`` of the month, not finite where there is none.
+    two_sided
+        ``[good]`` bool.
+    """
+    goods, places, classes = price_usd_per_kg.shape
+    for g in range(goods):
+        for p in range(places):
+            for c in range(classes):
+                here = (g, p, c)
+                now = price[g, p * classes + c]
+                if two_sided[g] and np.isfinite(now):
+                    price_usd_per_kg[here] = max(now, 0.0)
+                    age_months[here] = 0
+                else:
+                    age_months[here] += 1
+                now, quote = price_usd_per_kg[here], quote_usd_per_kg[here]
+                if abs(now - quote) > quote_band_share * quote:
+                    quote_usd_per_kg[here] = now
+            old, growth = netback_usd_per_kg[g, p], 0.0
+            if two_sided[g] and np.isfinite(netback[g, p]):
+                netback_usd_per_kg[g, p] = max(netback[g, p], 0.0)
+                if old > 0.0 and netback[g, p] > 0.0:
+                    growth = np.log(netback[g, p] / old)
+                    growth = min(
+                        max(growth, -LARGEST_MONTHLY_LOG_CHANGE), LARGEST_MONTHLY_LOG_CHANGE
+                    )
+            trend_per_month[g, p] += (growth - trend_per_month[g, p]) / trend_months
+            long_price = long_price_usd_per_kg[g, p]
+            long_netback = long_netback_usd_per_kg[g, p]
+            now, kept = price_usd_per_kg[g, p, OPEN], netback_usd_per_kg[g, p]
+            long_price_usd_per_kg[g, p] += (now - long_price) / expectation_months
+            long_netback_usd_per_kg[g, p] += (kept - long_netback) / expectation_months
+    return (
+        price_usd_per_kg,
+        quote_usd_per_kg,
+        age_months,
+        netback_usd_per_kg,
+        trend_per_month,
+        long_price_usd_per_kg,
+        long_netback_usd_per_kg,
+    )
+
+
+@compiled
 def _bounded(netback_usd_per_kg: np.ndarray, price_usd_per_kg: np.ndarray) -> np.ndarray:
-    """Goods with a finite end of the price interval at some node."""
-    bounded: np.ndarray = np.isfinite(netback_usd_per_kg).any(axis=1)
-    return bounded | np.isfinite(price_usd_per_kg).any(axis=1)
-
-
-def _toward(old: np.ndarray, new: np.ndarray, months: float) -> np.ndarray:
-    return old + (new - old) / months
+    """Goods with a finite end of the price interval at some node, ``[good]`` bool."""
+    bounded = np.zeros(len(netback_usd_per_kg), dtype=np.bool_)
+    for g in range(len(bounded)):
+        bounded[g] = np.isfinite(netback_usd_per_kg[g]).any() or (
+            np.isfinite(price_usd_per_kg[g]).any()
+        )
+    return bounded

@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from rare_market.clearing import BookLayout, Clearing, Quotas, book_layout, clear
+from rare_market.compiled import compiled
+from rare_market.contracts import KG_PER_T
 from rare_market.goods import BUYER_CLASSES, Catalogue
 
 
@@ -151,27 +153,43 @@ class Book:
         )
         self._cohorts = kinds
         self._shape = (len(catalogue.goods), len(catalogue.places), len(BUYER_CLASSES))
+        self.trader_part = _parts(kinds, [cohort.rows for cohort in cohorts])
+        self._traders = int(first_trader[-1])
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
+        self.bid_node = self.bids.place * len(BUYER_CLASSES) + self.bids.buyer_class
+        self._bid_cell = self.bids.good * self._shape[1] * self._shape[2] + self.bid_node
         # markets where someone may bid, ``[good, place, buyer class]`` bool
         self.has_bids = self.bids_by_market(np.ones(len(self.bids.good))) > 0.0
         self.layout: BookLayout = group_orders(self.asks, self.bids, *self._shape)
 
-    def asks_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
-        """Sum values of all asks by trader of a kind."""
-        cohort = self._cohorts[kind]
-        return np.bincount(cohort.ask_row, values[self.ask_part[kind]], minlength=cohort.rows)
+    def asks_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Sum values of all asks by trader, ``[trader]`` of each kind."""
+        return self._by_kind(np.bincount(self.asks.trader, values, minlength=self._traders))
 
-    def bids_by_trader(self, kind: str, values: np.ndarray) -> np.ndarray:
-        """Sum values of all bids by trader of a kind."""
-        cohort = self._cohorts[kind]
-        return np.bincount(cohort.bid_row, values[self.bid_part[kind]], minlength=cohort.rows)
+    def bids_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Sum values of all bids by trader, ``[trader]`` of each kind."""
+        return self._by_kind(np.bincount(self.bids.trader, values, minlength=self._traders))
+
+    def _by_kind(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        return {kind: values[part] for kind, part in self.trader_part.items()}
 
     def bids_by_market(self, values: np.ndarray) -> np.ndarray:
         """Sum values of all bids by market, ``[good, place, buyer class]``."""
-        b, shape = self.bids, self._shape
-        cell = (b.good * shape[1] + b.place) * shape[2] + b.buyer_class
-        return np.bincount(cell, values, minlength=int(np.prod(shape))).reshape(shape)
+        goods, places, classes = self._shape
+        total = np.bincount(self._bid_cell, values, minlength=goods * places * classes)
+        return total.reshape(self._shape)
+
+    def asks_usd(self, clearing: Clearing) -> np.ndarray:
+        """What each ask earned, ``[ask]``."""
+        asks = self.asks
+        return trades_usd(clearing.ask_fill_t, clearing.netback_usd_per_kg, asks.good, asks.place)
+
+    def bids_usd(self, clearing: Clearing) -> np.ndarray:
+        """What each bid paid, ``[bid]``."""
+        return trades_usd(
+            clearing.bid_fill_t, clearing.price_usd_per_kg, self.bids.good, self.bid_node
+        )
 
     def posted(
         self,
@@ -209,6 +227,26 @@ class Book:
         part = self.bid_part[kind]
         self.bids.quantity_t[part] = quantity_t.ravel()
         self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+
+@compiled
+def trades_usd(
+    fill_t: np.ndarray, price_usd_per_kg: np.ndarray, good: np.ndarray, node: np.ndarray
+) -> np.ndarray:
+    """Value of what orders traded, ``[order]``; nothing is worth nothing even at an unknown price.
+
+    Parameters
+    ----------
+    fill_t, good, node
+        ``[order]``.
+    price_usd_per_kg
+        ``[good, node]``.
+    """
+    value = np.zeros(len(fill_t))
+    for i in range(len(fill_t)):
+        if fill_t[i] != 0.0:
+            value[i] = fill_t[i] * price_usd_per_kg[good[i], node[i]] * KG_PER_T
+    return value
 
 
 def group_orders(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.regime import Regime
@@ -41,6 +42,10 @@ REASONS = (
 )
 KIND = {name: i for i, name in enumerate(KINDS)}
 REASON = {name: i for i, name in enumerate(REASONS)}
+CARRIER, ECONOMY, STATE = (KIND[name] for name in ("carrier", "economy", "state"))
+GOODS, FREIGHT, IMPORT_DUTY, EXPORT_TAX, RESOURCE_TAX, SCARCITY_RENT = range(6)  # of REASONS
+NO_GOOD = -1
+NOTHING, NO_TONNES = np.zeros(0, dtype=np.int64), np.zeros(0)  # where no goods are paid for
 
 
 class TradeCost(NamedTuple):
@@ -75,38 +80,67 @@ def trade_cost_usd_per_kg(
     of a lane is known when the month's market opens. Domestic lanes (:math:`o = d`) bear freight
     only.
     """
-    value = netback_usd_per_kg[:, :, None]
-    abroad = ~np.eye(value.shape[1], dtype=bool)[None, :, :]
-    freight = regime.freight_usd_per_kg + np.where(abroad, insurance_share * value, 0.0)
-    at_origin = regime.export_tax_share * netback_usd_per_kg + regime.export_duty_usd_per_kg
-    export_tax = np.where(abroad, at_origin[:, :, None], 0.0)
-    reached = abroad & np.isfinite(freight)
-    at_border = np.where(reached, value + freight + export_tax, 0.0)
-    import_duty = regime.import_duty_share * at_border + regime.import_duty_usd_per_kg
-    import_duty = np.maximum(import_duty, regime.minimum_import_price_usd_per_kg - at_border)
-    import_duty = np.where(reached, import_duty, 0.0)
-    return TradeCost(freight, export_tax, import_duty, freight + export_tax + import_duty)
+    return TradeCost(
+        *_lane_costs(
+            regime.freight_usd_per_kg,
+            regime.export_tax_share,
+            regime.export_duty_usd_per_kg,
+            regime.import_duty_share,
+            regime.import_duty_usd_per_kg,
+            regime.minimum_import_price_usd_per_kg,
+            netback_usd_per_kg,
+            insurance_share,
+        )
+    )
 
 
-class Entries(NamedTuple):
-    """Payments of one kind, a row each.
+@compiled
+def _lane_costs(
+    freight_usd_per_kg: np.ndarray,
+    export_tax_share: np.ndarray,
+    export_duty_usd_per_kg: np.ndarray,
+    import_duty_share: np.ndarray,
+    import_duty_usd_per_kg: np.ndarray,
+    minimum_import_price_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    insurance_share: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Freight, export tax, import duty and their sum, ``[good, origin, destination]``."""
+    freight, total = freight_usd_per_kg.copy(), freight_usd_per_kg.copy()
+    export_tax, import_duty = np.zeros_like(freight), np.zeros_like(freight)
+    goods, places, _ = freight.shape
+    for g in range(goods):
+        for o in range(places):
+            price = netback_usd_per_kg[g, o]
+            tax = export_tax_share[g, o] * price + export_duty_usd_per_kg[g, o]
+            for d in range(places):
+                lane = (g, o, d)
+                if o == d:
+                    continue
+                freight[lane] += insurance_share * price
+                export_tax[lane] = tax
+                if np.isfinite(freight[lane]):
+                    at_border = price + freight[lane] + tax
+                    duty = import_duty_share[lane] * at_border + import_duty_usd_per_kg[lane]
+                    lift = minimum_import_price_usd_per_kg[lane] - at_border
+                    import_duty[lane] = max(duty, lift)
+                total[lane] = freight[lane] + tax + import_duty[lane]
+    return freight, export_tax, import_duty, total
 
-    Attributes
-    ----------
-    payer, payee
-        kind, and ``[payment]`` place codes.
-    reason
-        one of :data:`REASONS`.
-    usd, good, tonnes
-        ``[payment]``; the last two are there where goods are paid for.
-    """
 
-    payer: tuple[str, np.ndarray]
-    payee: tuple[str, np.ndarray]
-    reason: str
-    usd: np.ndarray
-    good: np.ndarray | None
-    tonnes: np.ndarray | None
+# one payment: accounts are kind * places + place; no good is -1
+PAYMENT = np.dtype(
+    [
+        ("period", np.int32),
+        ("payer", np.int16),
+        ("payee", np.int16),
+        ("reason", np.int16),
+        ("good", np.int16),
+        ("tonnes", np.float64),
+        ("usd", np.float64),
+    ],
+    align=True,
+)
 
 
 class Ledger:
@@ -120,8 +154,6 @@ class Ledger:
         ``[policy]`` paid out by states on each so far, receipts taken off.
     rebated_usd
         ``[policy]`` rebates of offtakes since January.
-    entries
-        every payment of the month.
     """
 
     def __init__(self, places: int, policies: int = 0) -> None:
@@ -129,14 +161,19 @@ class Ledger:
         self.balance_usd = np.zeros((len(KINDS), places, len(REASONS)))
         self.spent_usd = np.zeros(policies)
         self.rebated_usd = np.zeros(policies)
-        self.entries: list[Entries] = []
+        self._accounts_usd = self.balance_usd.reshape(-1, len(REASONS))  # a view
+        self._payments, self._booked, self._period = np.zeros(4096, PAYMENT), 0, 0
 
     def open_month(self, period: int = 0) -> None:
         """Start a month with empty accounts, and a year without rebates."""
         self.balance_usd[:] = 0.0
-        self.entries = []
+        self._booked, self._period = 0, period
         if period % MONTHS_PER_YEAR == 0:
             self.rebated_usd[:] = 0.0
+
+    def payments(self) -> np.ndarray:
+        """Payments of the month that are not nothing, rows of :data:`PAYMENT`; a copy."""
+        return self._payments[: self._booked].copy()
 
     def charge(self, policy: int, usd: float) -> None:
         """Count what a state paid on a policy; negative where it received."""
@@ -148,14 +185,18 @@ class Ledger:
         if policy < len(self.rebated_usd):
             self.rebated_usd[policy] += usd
 
+    def account(self, kind: str, place: np.ndarray) -> np.ndarray:
+        """Code of the accounts of one kind of payer at places."""
+        return KIND[kind] * self.places + place
+
     def pay(
         self,
         payer: tuple[str, np.ndarray],
         payee: tuple[str, np.ndarray],
         reason: str,
         usd: np.ndarray,
-        good: np.ndarray | None = None,
-        tonnes: np.ndarray | None = None,
+        good: np.ndarray = NOTHING,
+        tonnes: np.ndarray = NO_TONNES,
     ) -> None:
         """Book payments, one per row; a negative amount flows the other way.
 
@@ -170,14 +211,28 @@ class Ledger:
         good, tonnes
             ``[payment]`` what it is paid for, where it is paid for goods.
         """
-        column = REASON[reason]
-        self.entries.append(Entries(payer, payee, reason, usd, good, tonnes))
-        self.balance_usd[KIND[payer[0]], :, column] -= np.bincount(
-            payer[1], usd, minlength=self.places
-        )
-        self.balance_usd[KIND[payee[0]], :, column] += np.bincount(
-            payee[1], usd, minlength=self.places
-        )
+        self.book(self.account(*payer), self.account(*payee), reason, usd, good, tonnes)
+
+    def book(
+        self,
+        payer: np.ndarray,
+        payee: np.ndarray,
+        reason: str,
+        usd: np.ndarray,
+        good: np.ndarray = NOTHING,
+        tonnes: np.ndarray = NO_TONNES,
+    ) -> None:
+        """Book payments between accounts, ``[payment]``; else as :meth:`pay`."""
+        self._make_room(len(usd))
+        self._booked = _book(
+            self._accounts_usd, self._payments, self._booked, self._period,
+            payer, payee, REASON[reason], usd, good, tonnes,
+        )  # fmt: skip
+
+    def _make_room(self, payments: int) -> None:
+        """Have room for more payments."""
+        while self._booked + payments > len(self._payments):
+            self._payments = np.concatenate([self._payments, np.zeros_like(self._payments)])
 
     def settle_trade(
         self,
@@ -204,27 +259,105 @@ class Ledger:
         buyer_classes
             demand nodes per place.
         """
-        good, origin, node = np.nonzero(flow_t)
-        if len(good) == 0:
-            return
-        tonnes = flow_t[good, origin, node] * KG_PER_T
-        destination = node // buyer_classes
-        lane = (good, origin, destination)
-        wedge = (price_usd_per_kg[good, node] - netback_usd_per_kg[good, origin]) * tonnes
-        freight, tax, duty = (
-            part[lane] * tonnes for part in (cost.freight, cost.export_tax, cost.import_duty)
-        )
-        # buyers paid carriers at the destination, sellers are paid by carriers at the origin
-        carrier = ("carrier", origin)
-        value = price_usd_per_kg[good, node] * tonnes
-        moved_t = flow_t[good, origin, node]
-        self.pay(("carrier", destination), carrier, "goods", value, good, moved_t)
-        self.pay(carrier, ("economy", origin), "freight", freight, good, moved_t)
-        self.pay(carrier, ("state", origin), "export_tax", tax, good, moved_t)
-        self.pay(carrier, ("state", destination), "import_duty", duty, good, moved_t)
-        rent = wedge - freight - tax - duty
-        self.pay(carrier, ("state", origin), "scarcity_rent", rent, good, moved_t)
+        self._make_room(5 * int(np.count_nonzero(flow_t)))
+        self._booked = _book_trade(
+            self._accounts_usd, self._payments, self._booked, self._period,
+            flow_t, price_usd_per_kg, netback_usd_per_kg,
+            cost.freight, cost.export_tax, cost.import_duty, self.places, buyer_classes,
+        )  # fmt: skip
 
     def imbalance_usd(self) -> float:
         """Sum of all accounts: zero but for rounding."""
         return float(self.balance_usd.sum())
+
+
+@compiled
+def _enter(
+    accounts_usd: np.ndarray,
+    payments: np.ndarray,
+    booked: int,
+    period: int,
+    payer: int,
+    payee: int,
+    reason: int,
+    usd: float,
+    good: int,
+    tonnes: float,
+) -> int:
+    """Enter one payment behind those booked; returns how many there are then."""
+    if usd == 0.0:
+        return booked
+    accounts_usd[payer, reason] -= usd
+    accounts_usd[payee, reason] += usd
+    row = payments[booked]
+    row.period, row.payer, row.payee, row.reason = period, payer, payee, reason
+    row.good, row.tonnes, row.usd = good, tonnes, usd
+    return booked + 1
+
+
+@compiled
+def _book(
+    accounts_usd: np.ndarray,
+    payments: np.ndarray,
+    booked: int,
+    period: int,
+    payer: np.ndarray,
+    payee: np.ndarray,
+    reason: int,
+    usd: np.ndarray,
+    good: np.ndarray,
+    tonnes: np.ndarray,
+) -> int:
+    """Enter ``[payment]`` columns; without goods those are empty."""
+    for i in range(len(usd)):
+        what, amount_t = (good[i], tonnes[i]) if len(good) else (NO_GOOD, 0.0)
+        booked = _enter(
+            accounts_usd, payments, booked, period, payer[i], payee[i], reason, usd[i],
+            what, amount_t,
+        )  # fmt: skip
+    return booked
+
+
+@compiled
+def _book_trade(
+    accounts_usd: np.ndarray,
+    payments: np.ndarray,
+    booked: int,
+    period: int,
+    flow_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    freight_usd_per_kg: np.ndarray,
+    export_tax_usd_per_kg: np.ndarray,
+    import_duty_usd_per_kg: np.ndarray,
+    places: int,
+    buyer_classes: int,
+) -> int:
+    """Enter the payments of every flow.
+
+    Buyers paid carriers at the destination, sellers are paid by carriers at the origin.
+    """
+    carriers, economy, state = CARRIER * places, ECONOMY * places, STATE * places
+    goods, _, nodes = flow_t.shape
+    for g in range(goods):
+        for o in range(places):
+            for n in range(nodes):
+                tonnes = flow_t[g, o, n]
+                if tonnes == 0.0:
+                    continue
+                d, kg = n // buyer_classes, tonnes * KG_PER_T
+                wedge = (price_usd_per_kg[g, n] - netback_usd_per_kg[g, o]) * kg
+                freight = freight_usd_per_kg[g, o, d] * kg
+                tax = export_tax_usd_per_kg[g, o, d] * kg
+                duty = import_duty_usd_per_kg[g, o, d] * kg
+                for payer, payee, reason, usd in (
+                    (carriers + d, carriers + o, GOODS, price_usd_per_kg[g, n] * kg),
+                    (carriers + o, economy + o, FREIGHT, freight),
+                    (carriers + o, state + o, EXPORT_TAX, tax),
+                    (carriers + o, state + d, IMPORT_DUTY, duty),
+                    (carriers + o, state + o, SCARCITY_RENT, wedge - freight - tax - duty),
+                ):
+                    booked = _enter(
+                        accounts_usd, payments, booked, period, payer, payee, reason, usd, g, tonnes
+                    )
+    return booked

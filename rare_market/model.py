@@ -115,6 +115,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             *world.start, s.trend_months, s.expectation_months, s.quote_band_share
         )
         self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
+        self.ask_accounts = self._trading_accounts(self.book.asks.place, self.book.ask_part)
+        self.bid_accounts = self._trading_accounts(self.book.bids.place, self.book.bid_part)
         self.records = Records(
             data.catalogue,
             s.periods,
@@ -195,19 +197,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
         book, ledger, result, month = self.book, self.ledger, self.clearing, self.delivered
         p, m, b = self.producers, self.processors, self.buyers
-        asks, bids = book.asks, book.bids
-        node = bids.place * len(BUYER_CLASSES) + bids.buyer_class
-        earned = usd(result.ask_fill_t, result.netback_usd_per_kg[asks.good, asks.place])
-        self.paid_usd = usd(result.bid_fill_t, result.price_usd_per_kg[bids.good, node])
-        sales_usd = {kind: book.asks_by_trader(kind, earned) for kind in book.ask_part}
-        spent_usd = {kind: book.bids_by_trader(kind, self.paid_usd) for kind in book.bid_part}
-        for kind in self.cohorts:
-            part = book.ask_part[kind]
-            at, good, fill_t = asks.place[part], asks.good[part], result.ask_fill_t[part]
-            ledger.pay(("carrier", at), (kind, at), "goods", earned[part], good, fill_t)
-            part = book.bid_part[kind]
-            at, good, fill_t = bids.place[part], bids.good[part], result.bid_fill_t[part]
-            ledger.pay((kind, at), ("carrier", at), "goods", self.paid_usd[part], good, fill_t)
+        earned, self.paid_usd = book.asks_usd(result), book.bids_usd(result)
+        sales_usd, spent_usd = book.asks_by_trader(earned), book.bids_by_trader(self.paid_usd)
+        carriers, sellers = self.ask_accounts
+        ledger.book(carriers, sellers, "goods", earned, book.asks.good, result.ask_fill_t)
+        carriers, buyers = self.bid_accounts
+        ledger.book(buyers, carriers, "goods", self.paid_usd, book.bids.good, result.bid_fill_t)
         ledger.settle_trade(
             result.flow_t,
             result.price_usd_per_kg,
@@ -221,7 +216,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         ore_usd = sales_usd["producer"] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        sold_t = book.asks_by_trader("producer", result.ask_fill_t) + month.ore_sold_t
+        sold_t = book.asks_by_trader(result.ask_fill_t)["producer"] + month.ore_sold_t
         sides = ("producer", p.place), ("state", p.place)
         ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
         p.settle(
@@ -326,7 +321,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.external_usd[t] = settlement.external_usd(
             self.producers, ~self.world.collector, self.external_usd_per_kg, self.regime
         )
-        records.write_payments(t, self.ledger.entries)
+        records.payments.append(self.ledger.payments())
         self.period += 1
         records.periods = self.period
 
@@ -354,6 +349,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             reserve_t=self.states.reserve_t,
             catalogue=self.catalogue,
         )
+
+    def _trading_accounts(
+        self, place: np.ndarray, part: dict[str, slice]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Accounts of the carriers and of the traders behind orders, ``[order]``."""
+        traders = [self.ledger.account(kind, place[rows]) for kind, rows in part.items()]
+        return self.ledger.account("carrier", place), np.concatenate(traders)
 
     def _lanes(self) -> tuple[np.ndarray, np.ndarray, Quotas]:
         """Cost and limit of every lane to every demand node, and the quotas over many of them.

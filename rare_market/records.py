@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
-from rare_market.ledger import KIND, KINDS, REASON, REASONS, Entries
+from rare_market.ledger import KINDS, PAYMENT, REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ class Records:
     balance_usd
         ``[period, kind, place, reason]`` the ledger.
     payments
-        every payment: arrays of period, kinds, places, reason, good (-1 where none), tonnes, USD.
+        every payment of each month: rows of :data:`rare_market.ledger.PAYMENT`.
     used_t, shortage_t, final_spend_usd, use_value_usd
         ``[period, good, place]`` of buyers; the last is what they would have paid at most.
     external_usd
@@ -228,7 +228,7 @@ class Records:
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
         self.use_value_usd = np.zeros(place)
         self.external_usd = np.zeros((periods, places))
-        self.payments: list[tuple[np.ndarray, ...]] = []
+        self.payments: list[np.ndarray] = []
         self.made_t = np.zeros(place)
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
@@ -447,49 +447,28 @@ class Records:
             state[: self.periods] != 0,
         )
 
-    def write_payments(self, period: int, entries: list[Entries]) -> None:
-        """Keep the payments of a month that are not nothing."""
-        for entry in entries:
-            keep = np.nonzero(entry.usd)[0]
-            if len(keep) == 0:
-                continue
-            n = len(keep)
-            self.payments.append(
-                (
-                    np.full(n, period),
-                    np.full(n, KIND[entry.payer[0]]),
-                    entry.payer[1][keep],
-                    np.full(n, KIND[entry.payee[0]]),
-                    entry.payee[1][keep],
-                    np.full(n, REASON[entry.reason]),
-                    np.full(n, -1) if entry.good is None else entry.good[keep],
-                    np.zeros(n) if entry.tonnes is None else entry.tonnes[keep],
-                    entry.usd[keep],
-                )
-            )
-
     def _ledger(self) -> dict[str, Any]:
-        if not self.payments:
-            columns = [np.zeros(0, dtype=np.int64)] * 7 + [np.zeros(0)] * 2
-        else:
-            columns = [np.concatenate(column) for column in zip(*self.payments, strict=True)]
-        # one row for each month, payer, payee, reason and good
+        rows = np.concatenate([np.zeros(0, PAYMENT), *self.payments])
+        # one row for each month, payer, payee, reason and good; no good is the first
         goods, places = ("", *self.catalogue.goods), self.catalogue.places
-        kinds, at = len(KINDS), len(places)
-        shape = (self.periods, kinds, at, kinds, at, len(REASONS), len(goods))
-        codes = [column.astype(np.int64) for column in columns[:7]]
-        codes[6] += 1  # no good is the first
+        accounts, at = len(KINDS) * len(places), len(places)
+        shape = (self.periods, accounts, accounts, len(REASONS), len(goods))
+        names = ("period", "payer", "payee", "reason", "good")
+        codes = [rows[name].astype(np.int64) for name in names]
+        codes[-1] += 1
         keys, row = np.unique(np.ravel_multi_index(tuple(codes), shape), return_inverse=True)
-        tonnes, usd = (np.bincount(row, column, minlength=len(keys)) for column in columns[7:])
-        period, payer, payer_place, payee, payee_place, reason, good = np.unravel_index(keys, shape)
+        tonnes, usd = (
+            np.bincount(row, rows[name], minlength=len(keys)) for name in ("tonnes", "usd")
+        )
+        period, payer, payee, reason, good = np.unravel_index(keys, shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             price = np.where(tonnes > 0.0, usd / (tonnes * 1000.0), np.nan)
         return {
             "month": self.months()[period],
-            "payer": Label(KINDS, payer),
-            "payer_place": Label(places, payer_place),
-            "payee": Label(KINDS, payee),
-            "payee_place": Label(places, payee_place),
+            "payer": Label(KINDS, payer // at),
+            "payer_place": Label(places, payer % at),
+            "payee": Label(KINDS, payee // at),
+            "payee_place": Label(places, payee % at),
             "reason": Label(REASONS, reason),
             "good": Label(goods, good),
             "quantity_t": tonnes,

@@ -16,6 +16,7 @@ from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
+from rare_market.compiled import compiled
 from rare_market.contracts import (
     KG_PER_T,
     breached,
@@ -65,9 +66,14 @@ class Delivered(NamedTuple):
     offtake_usd: np.ndarray
 
 
+@compiled
 def usd(tonnes: np.ndarray, usd_per_kg: np.ndarray) -> np.ndarray:
     """Value in USD; nothing is worth nothing even at an unknown price."""
-    return np.where(tonnes != 0.0, tonnes * usd_per_kg * KG_PER_T, 0.0)
+    value = np.zeros(len(tonnes))
+    for i in range(len(tonnes)):
+        if tonnes[i] != 0.0:
+            value[i] = tonnes[i] * usd_per_kg[i] * KG_PER_T
+    return value
 
 
 def deliver(
@@ -299,13 +305,14 @@ def pass_rents_to_exporters(
         sold_t = clearing.ask_fill_t * (asks.place == terms.origin)
         total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
         paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
+        passed_usd = book.asks_by_trader(paid)
         for kind, part in book.ask_part.items():
             place, good, fill_t = asks.place[part], asks.good[part], clearing.ask_fill_t[part]
             at = ("state", np.full(len(place), terms.origin)), (kind, place)
             ledger.pay(*at, "scarcity_rent", paid[part], good, fill_t)
             holder = cohorts[kind]
             if isinstance(holder, Producers | Processors):
-                holder.cash_usd += book.asks_by_trader(kind, paid)
+                holder.cash_usd += passed_usd[kind]
 
 
 def pay_price_floors(

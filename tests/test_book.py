@@ -117,15 +117,15 @@ def test_values_of_orders_are_summed_by_trader_and_by_market(cohorts, book):
     """Each order counts once, where it belongs."""
     ask_usd = np.arange(float(len(book.asks.good)))
     bid_usd = np.arange(float(len(book.bids.good)))
-    asked = [book.asks_by_trader(kind, ask_usd) for kind in cohorts]
-    paid = [book.bids_by_trader(kind, bid_usd) for kind in cohorts]
+    asked = list(book.asks_by_trader(ask_usd).values())
+    paid = list(book.bids_by_trader(bid_usd).values())
     assert [len(values) for values in asked] == [cohort.rows for cohort in cohorts.values()]
     assert np.concatenate(asked).sum() == ask_usd.sum()
     assert np.concatenate(paid).sum() == bid_usd.sum()
     for kind, first in (("producer", 0), ("processor", 2), ("state", 7)):
         for row in range(cohorts[kind].rows):
             mine = book.asks.trader == first + row
-            assert book.asks_by_trader(kind, ask_usd)[row] == ask_usd[mine].sum()
+            assert book.asks_by_trader(ask_usd)[kind][row] == ask_usd[mine].sum()
     market = book.bids_by_market(bid_usd)
     assert market.shape == (5, 2, 3)
     bound = (book.bids.good == METAL) & (book.bids.buyer_class == BOUND)
