@@ -61,9 +61,11 @@ MONEY = (
 NUMBERS: dict[str, tuple[float, float]] = {
     **dict.fromkeys((*TONNES, *MONEY, "quantity_t"), (0, LARGE)),
     **dict.fromkeys(("rare_earth_cost_share", "bound_share", "risk_share"), (0, 1)),
+    "end_of_life_share": (0, 1),
     "activity_year": (1900, 2100),
     "activity_index": (0, 1e4),
     **dict.fromkeys(("target_cover_months", "cover_months"), (0, 600)),
+    "lifetime_years": (0, 100),
     "share_percent": (0, 100),
     "reo_t_per_t": (0, 1.5),  # a metal holds more oxide equivalent than its own mass
     "start_year": (1800, 2100),

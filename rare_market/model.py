@@ -234,6 +234,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
+        self.world.products.settle(b.consumed_t)
         self.spent_usd = spent_usd["buyer"]
         sides = ("economy", b.place), ("buyer", b.place)
         ledger.pay(*sides, "final_demand", self.spent_usd, b.good, b.bought_t)
@@ -259,6 +260,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         outcome = self.bulletin._replace(**self.board.published())
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
         planned = p.life.status
+        p.reach(self.world.scrap_returned_t())
         spent = p.plan(
             self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]
         )
@@ -271,6 +273,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             ("processor", m.place), ("economy", m.place), "operating_cost", treated.operating
         )
         ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", treated.capital)
+        self.world.learn(self.regime)
         p.build_with(
             np.nonzero((before[p.rows :] == Status.PLANNED) & (m.life.status == Status.BUILDING))[0]
         )

@@ -171,6 +171,9 @@ class Records:
         every payment of each month: rows of :data:`rare_market.ledger.PAYMENT`.
     used_t, shortage_t, final_spend_usd, use_value_usd
         ``[period, good, place]`` of buyers; the last is what they would have paid at most.
+    in_use_t, thrown_away_t
+        ``[period, good, place]`` of goods that become scrap: in products, and in those thrown away
+        this month.
     external_usd
         ``[period, place]`` cost of mining to others.
     made_t
@@ -227,6 +230,7 @@ class Records:
         self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
         self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
         self.use_value_usd = np.zeros(place)
+        self.in_use_t, self.thrown_away_t = np.zeros(place), np.zeros(place)
         self.external_usd = np.zeros((periods, places))
         self.payments: list[np.ndarray] = []
         self.made_t = np.zeros(place)
@@ -483,6 +487,8 @@ class Records:
                 "shortage_t": self.shortage_t,
                 "spend_usd": self.final_spend_usd,
                 "value_usd": self.use_value_usd,
+                "in_use_t": self.in_use_t,
+                "thrown_away_t": self.thrown_away_t,
             },
             {"good": self.catalogue.goods, "place": self.catalogue.places},
             self.used_t[: self.periods] > 0,

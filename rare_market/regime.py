@@ -127,6 +127,9 @@ class Regime(NamedTuple):
     conversion_factor, conversion_borne_share
         ``[facility stage, place]`` cost of conversion relative to that of the data, and the part of
         it that the state pays.
+    spillover_factor
+        ``[facility stage, place]`` part of what others usually learn from output there that still
+        reaches them.
     programme_usd
         ``[place]`` what the state spends on programmes this month.
     announced
@@ -171,6 +174,7 @@ class Regime(NamedTuple):
     mine_support_usd_per_kg: np.ndarray
     conversion_factor: np.ndarray
     conversion_borne_share: np.ndarray
+    spillover_factor: np.ndarray
     programme_usd: np.ndarray
     announced: tuple[PriceFloor | Offtake | Threat, ...]
     ask_floor_usd_per_kg: np.ndarray
@@ -229,6 +233,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         mine_support_usd_per_kg=np.zeros((goods, places)),
         conversion_factor=np.ones((len(FACILITY_STAGES), places)),
         conversion_borne_share=np.zeros((len(FACILITY_STAGES), places)),
+        spillover_factor=np.ones((len(FACILITY_STAGES), places)),
         programme_usd=np.zeros(places),
         announced=(),
         ask_floor_usd_per_kg=np.zeros((goods, places)),

@@ -214,6 +214,30 @@ class Scenario:
         "reuters_misc",
     )
 
+    # learning
+    chemical_learning_share: float = parameter(
+        0.1,
+        "share",
+        0.0,
+        0.5,
+        "fall of conversion cost with each doubling of experience, separation and recycling",
+        "assumed",
+    )
+    metallurgical_learning_share: float = parameter(
+        0.1, "share", 0.0, 0.5, "the same for metals and magnets", "assumed"
+    )
+    spillover_share: float = parameter(
+        0.1, "share", 0.0, 1.0, "part of what other places make that a place learns from", "assumed"
+    )
+    experience_years: float = parameter(
+        10.0,
+        "years",
+        1.0,
+        100.0,
+        "years of its first output that each place has behind it",
+        "assumed",
+    )
+
     # investment
     expectation_months: float = parameter(
         18.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
@@ -318,9 +342,6 @@ class Scenario:
     )
     thrift_recovery_share: float = parameter(
         0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "assumed"
-    )
-    scrap_growth_per_year: float = parameter(
-        0.05, "1/year", -0.1, 0.3, "growth of end-of-life magnet collection"
     )
     demand_shock_sd_share: float = parameter(
         0.03, "share", 0.0, 0.5, "monthly standard deviation of a sector's demand shock"

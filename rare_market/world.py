@@ -25,12 +25,16 @@ from rare_market.goods import (
     OPEN,
     codes,
 )
-from rare_market.inputs import ANY
+from rare_market.inputs import ANY, InputError
+from rare_market.learning import Experience
 from rare_market.ledger import trade_cost_usd_per_kg
+from rare_market.products import PAST_YEARS, Products
 from rare_market.records import Records
+from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 from rare_market.shocks import Shocks, draw_shocks
 
+NO_SCRAP = -1
 QUOTA_GOOD = "ndpr_oxide"  # the mining quota is set around the NdPr balance
 
 
@@ -78,6 +82,10 @@ class World(NamedTuple):
     ----------
     producers, processors, buyers, states, merchants
         the cohorts.
+    products
+        what buyers built that is still in use.
+    experience
+        what places have learned of each stage.
     facility, facility_place, facility_stage
         names and codes of mines, collectors and plants, in the order producers, processors.
     collector
@@ -99,6 +107,8 @@ class World(NamedTuple):
     buyers: Buyers
     states: States
     merchants: Merchants
+    products: Products
+    experience: Experience
     facility: np.ndarray
     facility_place: np.ndarray
     facility_stage: np.ndarray
@@ -163,6 +173,9 @@ class World(NamedTuple):
         fed_t = self.by_good(
             m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
         )
+        n = self.products
+        records.in_use_t[t] = self.by_good(n.good, n.place, n.in_use_t.sum(axis=0))
+        records.thrown_away_t[t] = self.by_good(n.good, n.place, n.returned_t)
         records.made_t[t] = dug_t + collected_t + made_t
         x = self.merchants
         lost_t = fed_t - made_t + self.by_good(x.good, x.place, x.lost_t)
@@ -170,6 +183,16 @@ class World(NamedTuple):
         records.mass[t] = np.stack(
             [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
         )
+
+    def scrap_returned_t(self) -> np.ndarray:
+        """Scrap in the products thrown away this month, ``[good, place]``."""
+        return self.products.scrap_t(*self.states.stockpile_t.shape[::-1])
+
+    def learn(self, regime: Regime) -> None:
+        """Let plants learn from the month's output, their own and what they hear of others'."""
+        m = self.processors
+        self.experience.gain(made_by_stage_t(m, self.states.rows), regime.spillover_factor)
+        m.learn(self.experience.factor())
 
     def by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Sum of values by good and place, ``[good, place]``."""
@@ -186,8 +209,8 @@ class World(NamedTuple):
 def build_world(data: Data, scenario: Scenario) -> World:
     """Build the traders of a run from the data tables."""
     t, c = data.tables, data.catalogue
-    rows = t.facilities
-    mine = rows["stage"] == "mine"
+    mine = t.facilities["stage"] == "mine"
+    rows = {**t.facilities, "end_of_life_share": np.zeros(len(mine))}
     collectors = _collector_rows(data)
     names = np.concatenate(
         [rows["facility"][mine], collectors["facility"], rows["facility"][~mine]]
@@ -200,7 +223,8 @@ def build_world(data: Data, scenario: Scenario) -> World:
     mine_rows = {key: np.concatenate([rows[key][mine], collectors[key]]) for key in collectors}
     plant_rows = {key: rows[key][~mine] for key in collectors}
     plant_names = plant_rows["facility"].tolist()
-    producers = _producers(data, scenario, shocks, mine_rows, plant_names)
+    products = _products(data, scenario, buyers)
+    producers = _producers(data, scenario, shocks, mine_rows, plant_names, products)
     processors = _processors(data, scenario, shocks, plant_rows, mines)
     collector = np.arange(mines) >= int(mine.sum())
     return World(
@@ -215,6 +239,8 @@ def build_world(data: Data, scenario: Scenario) -> World:
             scenario=scenario,
         ),
         merchants=_merchants(data, scenario, processors),
+        products=products,
+        experience=Experience(made_by_stage_t(processors, len(c.places)), scenario),
         facility=names,
         facility_place=np.concatenate([producers.place, processors.place]),
         facility_stage=np.concatenate(
@@ -254,6 +280,7 @@ def _collector_rows(data: Data) -> dict[str, np.ndarray]:
         "lead_time_years": np.full(n, 1.0),
         "capex_usd": np.zeros(n),
         "cash_cost_usd_per_kg": rows["cash_cost_usd_per_kg"],
+        "end_of_life_share": rows["end_of_life_share"],
         "ownership": np.full(n, "private"),
         "feeds": np.full(n, ""),
     }
@@ -307,6 +334,7 @@ def _producers(
     shocks: Shocks,
     rows: dict[str, np.ndarray],
     plant_names: list[str],
+    products: Products,
 ) -> Producers:
     c = data.catalogue
     place, good = codes(c.places, rows["place"]), codes(c.goods, rows["process_or_good"])
@@ -317,9 +345,9 @@ def _producers(
         if law["kind"][i] == "production_quota"
     }
     n = len(place)
-    scrap = c.of_stage("scrap")[good]
     cost = rows["cash_cost_usd_per_kg"] * shocks.cost_factor[:n]
     life = _life(data, scenario, shocks, rows, 0)
+    collected_share = _collected_share(data, rows, products)
     # what informal miners could dig is not known: their first output is what their first price
     # brings
     willing = used_share(data.start_price_usd_per_kg[good], cost, scenario.mine_cost_spread_share)
@@ -338,11 +366,40 @@ def _producers(
         quota_bound=(rows["ownership"] == "state")
         & (place == c.china)
         & np.isin(rows["process_or_good"], list(moving)),
-        growth_per_year=np.where(scrap, scenario.scrap_growth_per_year, 0.0),
+        collected_share=collected_share,
+        other_scrap_t=life.capacity_t * (1.0 - rows["end_of_life_share"]),
         extrapolation_share=shocks.extrapolation_share[:n],
         life=life,
         scenario=scenario,
     )
+
+
+def _collected_share(data: Data, rows: dict[str, np.ndarray], products: Products) -> np.ndarray:
+    """Part of the scrap of products thrown away at the start that collectors take, ``[producer]``.
+
+    Raises
+    ------
+    rare_market.inputs.InputError
+        for a collector of more than there is.
+    """
+    c = data.catalogue
+    place, good = codes(c.places, rows["place"]), codes(c.goods, rows["process_or_good"])
+    returned_t = products.scrap_t(len(c.goods), len(c.places))[good, place] * MONTHS_PER_YEAR
+    collected_t = rows["capacity_t_per_year"] * rows["end_of_life_share"]
+    for i in np.nonzero(collected_t > returned_t)[0]:
+        raise InputError(
+            f"scrap_collection.csv, row {rows['place'][i]}, {rows['process_or_good'][i]}: "
+            f"collection_t_per_year x end_of_life_share = {collected_t[i]:.4g} t is more than the "
+            f"{returned_t[i]:.4g} t in products thrown away there in a year."
+        )
+    return np.asarray(collected_t / np.maximum(returned_t, 1e-9))
+
+
+def made_by_stage_t(processors: Processors, places: int) -> np.ndarray:
+    """Activity of the plants of each stage at each place this month, ``[stage, place]``."""
+    m, stages = processors, len(FACILITY_STAGES)
+    total = np.bincount(m.stage * places + m.place, m.activity_t, minlength=stages * places)
+    return total.reshape(stages, places)
 
 
 def _processors(
@@ -440,7 +497,9 @@ def _buyers(
     sectors = data.tables.sectors
     sector = codes(tuple(sectors["sector"].tolist()), rows["sector"])
     years = scenario.start_year + np.arange(scenario.periods) / MONTHS_PER_YEAR
-    growth = _activity(data, scenario, rows["sector"], rows["place"], years)
+    growth = _activity(
+        data, rows["sector"], rows["place"], years, scenario.demand_growth_multiplier
+    )
     return Buyers(
         names=tuple(rows["name"].tolist()),
         place=rows["place"],
@@ -491,28 +550,77 @@ def _merchants(data: Data, scenario: Scenario, processors: Processors) -> Mercha
     )
 
 
+def _products(data: Data, scenario: Scenario, rows: dict[str, np.ndarray]) -> Products:
+    """Magnets in products that scrap is collected of, from the sales of the years before."""
+    c, recipes, sectors = data.catalogue, data.recipes, data.tables.sectors
+    is_scrap = c.of_stage("scrap")
+    made, beside = np.nonzero(recipes.output_t * is_scrap)
+    scrap_of = np.full(len(c.goods), NO_SCRAP)
+    for process, scrap in zip(made, beside, strict=True):
+        scrap_of[(recipes.output_t[process] > 0.0) & ~is_scrap] = scrap
+    sector = codes(tuple(sectors["sector"].tolist()), rows["sector"])
+    lifetime_years = sectors["lifetime_years"][sector]
+    kept = (scrap_of[rows["good"]] != NO_SCRAP) & (lifetime_years > 0.0)
+    buyer = np.nonzero(kept)[0]
+    good, place = rows["good"][buyer], rows["place"][buyer]
+    months = np.arange(-PAST_YEARS * MONTHS_PER_YEAR, 0)
+    content = c.composition_reo_t_per_t.sum(axis=1)
+    return Products(
+        buyer=buyer,
+        good=good,
+        place=place,
+        lifetime_years=lifetime_years[buyer],
+        scrap=scrap_of[good],
+        scrap_t_per_t=content[good] / content[scrap_of[good]],
+        past_t=rows["t"][buyer]
+        * _activity(
+            data,
+            rows["sector"][buyer],
+            place,
+            scenario.start_year + months / MONTHS_PER_YEAR,
+            first_year=scenario.start_year,
+        ),
+    )
+
+
 def _activity(
-    data: Data, scenario: Scenario, sector: np.ndarray, place: np.ndarray, years: np.ndarray
+    data: Data,
+    sector: np.ndarray,
+    place: np.ndarray,
+    years: np.ndarray,
+    multiplier: float = 1.0,
+    first_year: float | None = None,
 ) -> np.ndarray:
-    """Activity of each buyer's sector at its place, ``[period, buyer]``; place rows go first."""
+    """Activity of each buyer's sector at its place, ``[period, buyer]``; place rows go first.
+
+    Parameters
+    ----------
+    years
+        ``[period]`` calendar year at the start of each month.
+    multiplier
+        of growth.
+    first_year
+        the year in whose middle it is 1; by default that of the first period.
+    """
     rows = data.tables.activity
+    first = years[0] if first_year is None else first_year
     paths: dict[tuple[str, str], np.ndarray] = {}
     for key in dict.fromkeys(zip(rows["sector"].tolist(), rows["place"].tolist(), strict=True)):
         of = (rows["sector"] == key[0]) & (rows["place"] == key[1])
         order = np.argsort(rows["activity_year"][of])
         path = activity_path(
-            years, rows["activity_year"][of][order], rows["activity_index"][of][order]
+            years, first, rows["activity_year"][of][order], rows["activity_index"][of][order]
         )
-        paths[key] = path**scenario.demand_growth_multiplier
+        paths[key] = path**multiplier
     names = np.array(data.catalogue.places)[place].tolist()
-    every = np.ones(len(years))
-    return np.stack(
-        [
-            paths.get((s, p), paths.get((s, ANY), every))
-            for s, p in zip(sector.tolist(), names, strict=True)
-        ],
-        axis=1,
-    )
+    keys = list(zip(sector.tolist(), names, strict=True))
+    for s, p in keys:
+        if (s, p) not in paths and (s, ANY) not in paths:
+            raise InputError(
+                f"activity.csv: sector {s!r} has demand in {p} but no row for {p} or {ANY}; one "
+                "row with activity_index = 1 keeps it constant."
+            )
+    return np.stack([paths[s, p if (s, p) in paths else ANY] for s, p in keys], axis=1)
 
 
 def rival_cost_usd_per_kg(

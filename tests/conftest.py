@@ -127,7 +127,8 @@ def mines(rows: int = 1, scenario: Scenario | None = None, **columns: Any) -> Pr
         "cover_months": 1.0,
         "plant": NO_PLANT,
         "quota_bound": False,
-        "growth_per_year": 0.0,
+        "collected_share": 0.0,
+        "other_scrap_t": 0.0,
         "extrapolation_share": 0.0,
     }
     life = {name: value for name, value in columns.items() if name not in own}

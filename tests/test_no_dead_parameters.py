@@ -18,12 +18,13 @@ from tests.policies.cases import BINDING, beside
 PAST = named_scenario("history_2007_2014")
 # not a number of the world: one value only, or tested where data folders are copied
 NO_NUMBER = {"start_year", "data_folder"}
-# fields that act only after years, through the mining quota
+# fields that act only after years: through the mining quota, or when prices have risen for a while
 YEARS = {
     **dict.fromkeys(("undercutting", "grant", "loan", "guarantee", "equity"), 3),
     "permit_fast_track": 3,
     "quota_demand_share": 3,
     "quota_price_response": 3,
+    "speculation_months": 2,
 }
 # fields that act only late and only where a contract secures revenue, or in a glut
 LATE: dict[str, dict[str, Any]] = {

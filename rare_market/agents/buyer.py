@@ -84,7 +84,9 @@ def researched_share(
     return designed_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
 
 
-def activity_path(years: np.ndarray, knot_years: np.ndarray, index: np.ndarray) -> np.ndarray:
+def activity_path(
+    years: np.ndarray, first_year: float, knot_years: np.ndarray, index: np.ndarray
+) -> np.ndarray:
     r"""Activity of a sector relative to its first year, ``[period]``.
 
     Log-linear between the middles of the knots' years, with constant growth beyond the first and
@@ -94,10 +96,12 @@ def activity_path(years: np.ndarray, knot_years: np.ndarray, index: np.ndarray) 
     ----------
     years
         ``[period]`` calendar year at the start of each month.
+    first_year
+        year one.
     knot_years, index
         ``[knot]`` years, rising, and the sector's index in each.
     """
-    moment = np.concatenate([[years[0] + 0.5], years + 0.5 / MONTHS_PER_YEAR])
+    moment = np.concatenate([[first_year + 0.5], years + 0.5 / MONTHS_PER_YEAR])
     knot, log = knot_years + 0.5, np.log(index)
     if len(knot) == 1:
         return np.ones(len(years))

@@ -138,7 +138,8 @@ class Processors:
         self.finishing_usd_per_kg = (
             cost_usd_per_kg * finishing_share / self.product.total(self.product.coefficient)
         )
-        self.own_conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
+        self._first_conversion_usd_per_kg = cost_usd_per_kg * (1.0 - finishing_share)
+        self.own_conversion_usd_per_kg = self._first_conversion_usd_per_kg
         self.conversion_usd_per_kg = self.own_conversion_usd_per_kg
         self.activity_t = activity_t.copy()
         self.wanted_activity_t = activity_t.copy()
@@ -172,6 +173,14 @@ class Processors:
         self.bid_row = self.feed.row[leg]
         self.bid_good, self.bid_place = self.feed.good[leg], self.feed.place[leg]
         self.bid_class = np.full(len(leg), OPEN)
+
+    def learn(self, factor: np.ndarray) -> None:
+        """Let conversion cost what places have learned, relative to the start, ``[stage, place]``.
+
+        Finishing does not learn.
+        """
+        learned = factor[self.stage, self.place]
+        self.own_conversion_usd_per_kg = self._first_conversion_usd_per_kg * learned
 
     def bear(self, share: np.ndarray) -> None:
         """Let the cost of conversion be that part of the plant's own, this month, ``[plant]``."""

@@ -94,8 +94,11 @@ class Producers:
         ``[producer]`` row of the processor it is tied to, or :data:`NO_PLANT`.
     quota_bound
         ``[producer]`` bool: a state mine whose capacity moves with the mining quota.
-    growth_per_year
-        ``[producer]`` exogenous growth of capacity (scrap collection).
+    collected_share
+        ``[producer]`` part of the scrap in products thrown away at its place that a collector
+        reaches; 0 for a mine.
+    other_scrap_t
+        ``[producer]`` tonnes per month that a collector finds besides (slag, stocks of traders).
     extrapolation_share
         ``[producer]`` part of the trend each expects to go on.
     life
@@ -115,7 +118,8 @@ class Producers:
         cover_months: np.ndarray,
         plant: np.ndarray,
         quota_bound: np.ndarray,
-        growth_per_year: np.ndarray,
+        collected_share: np.ndarray,
+        other_scrap_t: np.ndarray,
         extrapolation_share: np.ndarray,
         life: Lifecycle,
         scenario: Scenario,
@@ -130,7 +134,7 @@ class Producers:
         self.inventory_t = output_t * (1.0 + cover_months)
         self.plant = plant
         self.quota_bound = quota_bound
-        self.growth_per_month = (1.0 + growth_per_year) ** (1.0 / MONTHS_PER_YEAR)
+        self.collected_share, self.other_scrap_t = collected_share, other_scrap_t
         self.extrapolation_share = extrapolation_share
         self.life = life
         self.borne_usd_per_kg = np.zeros(self.rows)
@@ -199,6 +203,18 @@ class Producers:
         limit = np.where(self.life.state_owned[:, None], np.minimum(limit, ceiling[:, None]), limit)
         book.post_asks("producer", quantity_t, limit)
 
+    def reach(self, returned_t: np.ndarray) -> None:
+        r"""Let collectors reach their share of the scrap thrown away, ``[good, place]``.
+
+        .. math:: k = \lambda\,r + k_0
+
+        with the scrap :math:`r` in products thrown away, the share :math:`\lambda` of it collected
+        at the start, and what else is collected, :math:`k_0`.
+        """
+        reached_t = self.collected_share * returned_t[self.good, self.place] + self.other_scrap_t
+        collects = self.collected_share > 0.0
+        self.life.capacity_t = np.where(collects, reached_t, self.life.capacity_t)
+
     def settle(self, fill_t: np.ndarray, tied_t: np.ndarray, revenue_usd: np.ndarray) -> None:
         """Book the month's sales.
 
@@ -261,7 +277,6 @@ class Producers:
                 ),
                 life.capacity_t,
             )
-        life.capacity_t = life.capacity_t * self.growth_per_month
         able_t = life.able_t(period) * np.where(self.quota_bound, quota_index[self.place], 1.0)
         shut = np.where(life.informal, regime.informal_closed_share[self.place], 0.0)
         able_t = able_t * (1.0 - shut)

@@ -115,7 +115,7 @@ def test_a_sector_switches_to_the_substitute_that_has_become_cheaper():
 def test_activity_averages_one_over_the_first_year():
     """Demand in the table is that of the whole first year."""
     years = 2024.0 + np.arange(12) / 12
-    index = activity_path(years, np.array([2024.0, 2030.0]), np.array([1.0, 1.1**6]))
+    index = activity_path(years, 2024.0, np.array([2024.0, 2030.0]), np.array([1.0, 1.1**6]))
     assert index.mean() == pytest.approx(1.0, abs=1e-3)
     assert (np.diff(index) > 0).all()
 
@@ -124,7 +124,7 @@ def test_activity_grows_evenly_between_the_middles_of_its_years_and_beyond_the_l
     """10 % a year to mid 2030, 5 % after, also beyond 2035."""
     years = 2024.0 + np.arange(180) / 12
     knots, index = np.array([2024.0, 2030.0, 2035.0]), 1.1**6 * np.array([1.1**-6, 1.0, 1.05**5])
-    path = activity_path(years, knots, index)
+    path = activity_path(years, 2024.0, knots, index)
     assert path[24] / path[12] == pytest.approx(1.1)
     assert path[108] / path[96] == pytest.approx(1.05)
     assert path[179] / path[167] == pytest.approx(1.05)
@@ -132,7 +132,7 @@ def test_activity_grows_evenly_between_the_middles_of_its_years_and_beyond_the_l
 
 def test_a_sector_with_one_year_of_activity_stays_level():
     years = 2024.0 + np.arange(12) / 12
-    assert activity_path(years, np.array([2024.0]), np.array([3.0])).tolist() == [1.0] * 12
+    assert activity_path(years, 2024.0, np.array([2024.0]), np.array([3.0])).tolist() == [1.0] * 12
 
 
 def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():

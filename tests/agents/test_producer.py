@@ -141,13 +141,14 @@ def test_stock_grows_by_output():
     assert cohort.inventory_t[0] == pytest.approx(before_t + cohort.output_t[0])
 
 
-def test_collection_grows_by_its_yearly_rate():
-    """Twelve months of 5 % a year are 5 %."""
-    cohort = mines(growth_per_year=0.05)
-    before_t = cohort.life.capacity_t[0]
-    for period in range(12):
-        cohort.plan(period, bulletin(), regime(), NO_GROWTH, ALONE)
-    assert cohort.life.capacity_t[0] == pytest.approx(1.05 * before_t)
+def test_a_collector_reaches_its_share_of_what_is_thrown_away():
+    """A fifth of 600 t and 5 t of slag; a mine's capacity does not depend on it."""
+    cohort = mines(2, collected_share=[0.2, 0.0], other_scrap_t=5.0)
+    mine_t = cohort.life.capacity_t[1]
+    thrown_away_t = np.zeros((5, 2))
+    thrown_away_t[ORE, USA] = 600.0
+    cohort.reach(thrown_away_t)
+    assert cohort.life.capacity_t.tolist() == pytest.approx([125.0, mine_t])
 
 
 def test_a_planned_mine_is_built_with_its_plant():

@@ -1,0 +1,92 @@
+"""Products in use: what sectors built in past years, and what of it returns as scrap this month.
+
+What a buyer uses of a magnet that scrap can be made of sits in products until they are thrown away.
+A collector reaches a fixed share of what returns at its place, the share of the first month.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rare_market.goods import MONTHS_PER_YEAR
+
+AGES = 4  # stages of a life, so that its spread is half its mean
+PAST_YEARS = 60  # before the run from which products may still be in use
+
+
+def returned_t(in_use_t: np.ndarray, added_t: np.ndarray, lifetime_years: np.ndarray) -> np.ndarray:
+    r"""Age products by a month, in place; returns the tonnes thrown away.
+
+    .. math:: n_k' = n_k + h\,(n_{k-1} - n_k), \qquad h = \frac{K}{12\,L}, \qquad
+              r = h\,n_K, \qquad h\,n_0 = u
+
+    A life has :math:`K` stages of equal mean length, so it is spread around its mean :math:`L` as
+    an Erlang distribution with the coefficient of variation :math:`1/\sqrt K`. What is made,
+    :math:`u`, enters the first stage; nothing is lost: :math:`\sum_k n_k' = \sum_k n_k + u - r`.
+
+    Parameters
+    ----------
+    in_use_t
+        ``[stage of life, row]``; changed.
+    added_t
+        ``[row]`` built into products this month.
+    lifetime_years
+        ``[row]`` mean life.
+
+    Returns
+    -------
+    np.ndarray
+        ``[row]``.
+    """
+    moving = in_use_t * np.minimum(AGES / (MONTHS_PER_YEAR * lifetime_years), 1.0)
+    in_use_t -= moving
+    in_use_t[1:] += moving[:-1]
+    in_use_t[0] += added_t
+    return np.asarray(moving[-1])
+
+
+class Products:
+    """Magnets in use by the buyer that built them in.
+
+    Parameters
+    ----------
+    buyer, good, place
+        ``[row]`` the buyer's row, and codes of the good and its place.
+    lifetime_years
+        ``[row]`` mean life of the sector's products.
+    scrap
+        ``[row]`` code of the scrap that the good becomes.
+    scrap_t_per_t
+        ``[row]`` tonnes of scrap per tonne of the good.
+    past_t
+        ``[month before the run, row]`` built into products.
+    """
+
+    def __init__(
+        self,
+        *,
+        buyer: np.ndarray,
+        good: np.ndarray,
+        place: np.ndarray,
+        lifetime_years: np.ndarray,
+        scrap: np.ndarray,
+        scrap_t_per_t: np.ndarray,
+        past_t: np.ndarray,
+    ) -> None:
+        self.buyer, self.good, self.place = buyer, good, place
+        self.lifetime_years = lifetime_years
+        self.scrap, self.scrap_t_per_t = scrap, scrap_t_per_t
+        self.in_use_t = np.zeros((AGES, len(buyer)))
+        self.returned_t = np.zeros(len(buyer))
+        for built_t in past_t:
+            self.returned_t = returned_t(self.in_use_t, built_t, lifetime_years)
+
+    def settle(self, consumed_t: np.ndarray) -> None:
+        """Build in what buyers used this month, ``[buyer]``, and throw away what is old."""
+        self.returned_t = returned_t(self.in_use_t, consumed_t[self.buyer], self.lifetime_years)
+
+    def scrap_t(self, goods: int, places: int) -> np.ndarray:
+        """Scrap in the products thrown away this month, ``[good, place]``."""
+        cell = self.scrap * places + self.place
+        total = np.bincount(cell, self.returned_t * self.scrap_t_per_t, minlength=goods * places)
+        return total.reshape(goods, places)
