@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 BIN = ROOT / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
 JOBS = {"run": "run.txt", "test": "dev.txt"}
+# the suite on all cores, a file of tests in one process because its tests share what they simulate
+PYTEST = ["-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
 
 def prepare(requirements: Path) -> None:
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
         print(f"Set-up failed: {error}", file=sys.stderr)
         return 1
     command = (
-        [str(BIN / "rare-market"), "run"] if job == "run" else [str(BIN / "python"), "-m", "pytest"]
+        [str(BIN / "rare-market"), "run"] if job == "run" else [str(BIN / "python"), *PYTEST]
     )
     folder = ROOT if job == "test" else None
     return subprocess.run([*command, *rest], cwd=folder, check=False).returncode
