@@ -53,9 +53,7 @@ def main(arguments: list[str]) -> int:
     except subprocess.CalledProcessError as error:
         print(f"Set-up failed: {error}", file=sys.stderr)
         return 1
-    command = (
-        [str(BIN / "rare-market"), "run"] if job == "run" else [str(BIN / "python"), *PYTEST]
-    )
+    command = [str(BIN / "rare-market"), "run"] if job == "run" else [str(BIN / "python"), *PYTEST]
     folder = ROOT if job == "test" else None
     return subprocess.run([*command, *rest], cwd=folder, check=False).returncode
 
