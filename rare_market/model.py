@@ -286,7 +286,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))
 
     def _finance(self, before: np.ndarray, capital_usd: np.ndarray) -> None:
-        """Speed up and finance the projects decided this month.
+        """Set the time and cost of the projects decided this month, and finance them.
 
         Parameters
         ----------
@@ -302,8 +302,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         stage = np.concatenate([np.full(p.rows, MINE), m.stage])
         early = self.world.permit < rules.early_permit_share[stage, place]
         cut = early * rules.lead_time_cut_share[stage, place]
-        p.life.speed_up(started[: p.rows], cut[: p.rows])
-        m.life.speed_up(started[p.rows :], cut[p.rows :])
+        time = np.where(started, (1.0 - cut) * (1.0 + rules.time_added_share[stage, place]), 1.0)
+        cost = np.where(started, 1.0 + rules.capital_added_share[stage, place], 1.0)
+        p.life.reschedule(time[: p.rows], cost[: p.rows])
+        m.life.reschedule(time[p.rows :], cost[p.rows :])
         earned = np.concatenate([p.cash_usd, m.cash_usd]) - self.cash_usd + capital_usd
         outlay = np.where(before == Status.BUILDING, capital_usd, 0.0)
         settlement.finance_projects(

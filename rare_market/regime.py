@@ -121,6 +121,8 @@ class Regime(NamedTuple):
         terms on which states finance projects.
     lead_time_cut_share, early_permit_share
         ``[facility stage, place]`` part of the lead time saved, and the chance of it.
+    time_added_share, capital_added_share
+        ``[facility stage, place]`` what projects decided now take longer, and cost more, to build.
     mine_cost_usd_per_kg, mine_support_usd_per_kg
         ``[good, place]`` what mines and collectors must spend on top, and what their state pays of
         their cost.
@@ -170,6 +172,8 @@ class Regime(NamedTuple):
     finance: tuple[Finance, ...]
     lead_time_cut_share: np.ndarray
     early_permit_share: np.ndarray
+    time_added_share: np.ndarray
+    capital_added_share: np.ndarray
     mine_cost_usd_per_kg: np.ndarray
     mine_support_usd_per_kg: np.ndarray
     conversion_factor: np.ndarray
@@ -229,6 +233,8 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         finance=(),
         lead_time_cut_share=np.zeros((len(FACILITY_STAGES), places)),
         early_permit_share=np.zeros((len(FACILITY_STAGES), places)),
+        time_added_share=np.zeros((len(FACILITY_STAGES), places)),
+        capital_added_share=np.zeros((len(FACILITY_STAGES), places)),
         mine_cost_usd_per_kg=np.zeros((goods, places)),
         mine_support_usd_per_kg=np.zeros((goods, places)),
         conversion_factor=np.ones((len(FACILITY_STAGES), places)),

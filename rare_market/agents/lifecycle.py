@@ -201,11 +201,21 @@ class Lifecycle:
             self._life_years,
         )
 
-    def speed_up(self, started: np.ndarray, cut_share: np.ndarray) -> None:
-        """Shorten the building of projects just decided; the outlay is the same in fewer months."""
-        left_share = np.where(started, 1.0 - cut_share, 1.0)
-        self.left_months = self.left_months * left_share
-        self.outlay_usd_per_month = self.outlay_usd_per_month / left_share
+    def reschedule(self, time_share: np.ndarray, cost_share: np.ndarray) -> None:
+        """Let building take that part of its time and cost that part of its capital.
+
+        Parameters
+        ----------
+        time_share, cost_share
+            ``[facility]`` of what they are; 1 leaves them.
+        """
+        if (time_share == 1.0).all() and (cost_share == 1.0).all():
+            return
+        self.left_months = self.left_months * time_share
+        self.outlay_usd_per_month = self.outlay_usd_per_month * cost_share / time_share
+        self.capex_usd_per_kg_year = self.capex_usd_per_kg_year * cost_share
+        self.capital_charge_usd_per_kg = self.capital_charge_usd_per_kg * cost_share
+        self.secured_charge_usd_per_kg = self.secured_charge_usd_per_kg * cost_share
 
     def able_t(self, period: int) -> np.ndarray:
         """Most a facility can make this month: operating, ramp, outage."""

@@ -498,6 +498,7 @@ class Processors:
             + (1.0 - secured) * life.capital_charge_usd_per_kg
         )
         charge = charge * life.finance_factor(regime.finance, self.name, self.place, self.stage)
+        charge = charge * (1.0 + regime.capital_added_share[self.stage, self.place])
         self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
         cost = self.conversion_usd_per_kg + feed_cost
         operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)

@@ -311,7 +311,8 @@ class Producers:
             self.cost_usd_per_kg,
             project_margin,
             life.capital_charge_usd_per_kg
-            * life.finance_factor(regime.finance, self.name, self.place, MINE),
+            * life.finance_factor(regime.finance, self.name, self.place, MINE)
+            * (1.0 + regime.capital_added_share[MINE, self.place]),
         )
         self.cash_usd -= capex_usd
         return Spending(operating_cost_usd, capex_usd)

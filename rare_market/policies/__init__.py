@@ -29,6 +29,7 @@ from rare_market.policies.state_purchase import StatePurchase
 from rare_market.policies.stockpile import Stockpile
 from rare_market.policies.subsidy import Subsidy
 from rare_market.policies.tariff import Tariff
+from rare_market.policies.technology_ban import TechnologyBan
 from rare_market.policies.technology_sharing import TechnologySharing
 from rare_market.policies.undercutting import Undercutting
 from rare_market.policies.vat_refund import VatRefund
@@ -63,6 +64,7 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         EnvironmentalStandard,
         RecyclingSupport,
         TechnologySharing,
+        TechnologyBan,
     )
 }
 
@@ -93,6 +95,7 @@ __all__ = [
     "Stockpile",
     "Subsidy",
     "Tariff",
+    "TechnologyBan",
     "TechnologySharing",
     "Undercutting",
     "VatRefund",

@@ -48,6 +48,11 @@ SLACK: dict[str, dict[str, Any]] = {
     "environmental_standard": {"cost_usd_per_kg": 0.0},
     "recycling_support": {"collection_usd_per_kg": 0.0, "conversion_share": 0.0},
     "technology_sharing": {"gain_share": 0.0, "programme_musd_per_year": 0.0},
+    "technology_ban": {
+        "capital_added_share": 0.0,
+        "time_added_share": 0.0,
+        "spillover_left_share": 1.0,
+    },
     "enforcement": {"closed_share": 0.0},
     "export_threat": {"alarm_share": 0.0},
 }
@@ -77,11 +82,15 @@ BINDING: dict[str, dict[str, Any]] = {
     "environmental_standard": {"border_adjustment": True, "producers": "allied"},
     "recycling_support": {},
     "technology_sharing": {},
+    "technology_ban": {},
     "enforcement": {"producers": "MMR", "closed_share": 0.5},
     "export_threat": {"alarm_share": 0.8},
 }
 # months until an instrument can show: projects are decided on half a year of signals
-ACTS_WITHIN = dict.fromkeys(("grant", "loan", "guarantee", "equity", "permit_fast_track"), 18)
+ACTS_WITHIN = {
+    **dict.fromkeys(("grant", "loan", "guarantee", "equity", "permit_fast_track"), 18),
+    "technology_ban": 2,  # what is missed shows from the second month
+}
 # what must be in force beside it for an instrument to have anything to do
 BESIDE: dict[str, list[str]] = {
     "rapid_response": ["stockpile:start_year=2024.1," + assignments(RESERVES), EMBARGO],

@@ -15,7 +15,7 @@ def test_the_outlay_is_the_same_in_fewer_months():
     """Forty percent of 24 months saved."""
     life = lifecycle(2, status="planned", lead_time_years=2.0)
     whole = life.outlay_usd_per_month * life.left_months
-    life.speed_up(np.array([True, False]), np.array([0.4, 0.4]))
+    life.reschedule(np.array([0.6, 1.0]), np.ones(2))
     assert life.left_months.tolist() == pytest.approx([14.4, 24.0])
     np.testing.assert_allclose(life.outlay_usd_per_month * life.left_months, whole)
 
