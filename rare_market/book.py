@@ -191,6 +191,23 @@ class Book:
             clearing.bid_fill_t, clearing.price_usd_per_kg, self.bids.good, self.bid_node
         )
 
+    def asked_t(self) -> np.ndarray:
+        """Tonnes on offer, ``[good, place]``."""
+        a, shape = self.asks, self._shape[:2]
+        cell = a.good * shape[1] + a.place
+        return np.bincount(cell, a.quantity_t, minlength=int(np.prod(shape))).reshape(shape)
+
+    def bid_t(self) -> np.ndarray:
+        """Tonnes asked for, ``[good, place, buyer class]``."""
+        return self.bids_by_market(self.bids.quantity_t)
+
+    def bids_by_kind(self, values: np.ndarray, kinds: tuple[str, ...]) -> np.ndarray:
+        """Sum values of the bids of some kinds of traders, ``[good, place]``."""
+        own = np.zeros_like(values)
+        for kind in kinds:
+            own[self.bid_part[kind]] = values[self.bid_part[kind]]
+        return self.bids_by_market(own).sum(axis=2)
+
     def posted(
         self,
         lane_cost_usd_per_kg: np.ndarray,

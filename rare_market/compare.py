@@ -43,6 +43,7 @@ SAVED_FRAMES = (
     "ledger",
     "demand",
     "production",
+    "content",
     "certificate",
 )
 NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"

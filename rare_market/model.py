@@ -17,9 +17,10 @@ from rare_market.agents.state import State
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
 from rare_market.clearing import Quotas
+from rare_market.content import Content, Touch
 from rare_market.dataset import read_data
 from rare_market.finance import Commitment
-from rare_market.goods import BUYER_CLASSES, MONTHS_PER_YEAR
+from rare_market.goods import BOUND, BUYER_CLASSES, MONTHS_PER_YEAR
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
@@ -128,6 +129,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         )
         self.external_usd_per_kg = data.external_usd_per_kg.sum(axis=0)
         self.commitments: dict[int, Commitment] = {}
+        asked = (policy.content(data.catalogue) for policy in self.in_order)
+        touches = tuple(dict.fromkeys(touch for touch in asked if touch))
+        self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
         self.bulletin = self._bulletin()
 
@@ -211,6 +215,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             len(BUYER_CLASSES),
         )
         settlement.pass_rents_to_exporters(self.cohorts, book, result, self.regime, ledger)
+        settlement.pass_premium_to_sellers(self.cohorts, book, result, self.clean_lane, ledger)
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
@@ -322,6 +327,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         self.world.write(records, t, self.spent_usd)
+        if self.content.touches:
+            bought_t = self.book.bids_by_kind(self.clearing.bid_fill_t, ("state", "merchant"))
+            contracts = month.lane_t, month.to_states_t
+            moves = self.world.moves(records, t, contracts, bought_t)
+            self.content.advance(moves, self._untouched_t())
+            records.write_content(t, self.content)
         records.use_value_usd[t] = self.world.by_good(b.good, b.place, self.value_usd)
         records.external_usd[t] = settlement.external_usd(
             self.producers, ~self.world.collector, self.external_usd_per_kg, self.regime
@@ -352,6 +363,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             entry_share=float(building / operating) if operating > 0 else np.inf,
             moved_t=self.records.moved_t[: self.period],
             reserve_t=self.states.reserve_t,
+            touches=self.content.touches,
+            content_share=self.content.share,
             catalogue=self.catalogue,
         )
 
@@ -396,6 +409,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             destination.append(int(d))
             counted.append(np.arange(goods) == good)
             left_t.append(lane_left_t)
+        self._keep_off(cost, limit_t)
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
             quota_origin=np.array(origin, dtype=np.int64),
@@ -403,6 +417,45 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
+
+    def _keep_off(self, cost: np.ndarray, limit_t: np.ndarray) -> None:
+        """Limit what bound buyers get of each origin to its share of what is untouched there.
+
+        Where several places have a rule they share what is on offer by what they bid for.
+
+        Parameters
+        ----------
+        cost, limit_t
+            ``[good, origin, destination, buyer class]``, changed in place.
+        """
+        self.clean_lane = np.zeros(cost.shape if self.regime.clean_rules else (0, 0, 0, 0), bool)
+        if not self.regime.clean_rules:
+            return
+        offered_t, wanted_t = self.book.asked_t(), self.book.bid_t()[:, :, BOUND]
+        for rule in self.regime.clean_rules:
+            touched = self.content.offered(rule.touch)
+            clean_t = (1.0 - touched) * offered_t
+            part = wanted_t * rule.goods[:, None] * rule.places[None, :]
+            part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-12)
+            share_t = clean_t[:, :, None] * part[:, None, :]
+            under = rule.goods[:, None, None] & rule.places & (touched > 0.0)[:, :, None]
+            tighter = under & (share_t < limit_t[..., BOUND])
+            limit_t[..., BOUND][tighter] = share_t[tighter]
+            self.clean_lane[..., BOUND] |= tighter
+            cost[..., BOUND][tighter & (share_t <= SMALLEST_T)] = np.inf
+
+    def _untouched_t(self) -> dict[Touch, np.ndarray]:
+        """What was sold this month as untouched, ``[good, origin, destination]`` for each rule."""
+        places, classes = len(self.catalogue.places), len(BUYER_CLASSES)
+        flow_t = self.clearing.flow_t.reshape(-1, places, places, classes)[..., BOUND]
+        sold: dict[Touch, np.ndarray] = {}
+        for rule in self.regime.clean_rules:
+            under = rule.goods[:, None, None] & rule.places[None, None, :]
+            sold[rule.touch] = np.maximum(sold.get(rule.touch, 0.0), flow_t * under)
+        return sold
+
+
+SMALLEST_T = 1e-9  # of a lane: less is no lane
 
 
 def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rare_market.content import HEAPS, OFFERED, Content, Touch
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
 from rare_market.ledger import KINDS, PAYMENT, REASONS
 
@@ -75,6 +76,9 @@ class Bulletin(NamedTuple):
         the market and under contract.
     reserve_t
         ``[place, good]`` that states keep in reserve.
+    touches, content_share
+        whose hands on goods are followed, and ``[touch, heap, good, place]`` the part of the goods
+        there that they have touched.
     catalogue
         codes of goods and places.
     """
@@ -93,6 +97,8 @@ class Bulletin(NamedTuple):
     entry_share: float
     moved_t: np.ndarray
     reserve_t: np.ndarray
+    touches: tuple[Touch, ...]
+    content_share: np.ndarray
     catalogue: Catalogue
 
     def prudent_netback_usd_per_kg(self) -> np.ndarray:
@@ -102,6 +108,10 @@ class Bulletin(NamedTuple):
         value of waiting, Dixit and Pindyck 1994).
         """
         return np.minimum(self.long_netback_usd_per_kg, self.netback_usd_per_kg)
+
+    def content_of(self, touch: Touch) -> np.ndarray:
+        """Share of the goods for sale at each place that a state has touched, ``[good, place]``."""
+        return np.asarray(self.content_share[self.touches.index(touch), OFFERED])
 
     def usual_flow_t(self, year: float) -> np.ndarray:
         """Mean monthly flow of the year before a moment, ``[good, origin, destination]``.
@@ -180,6 +190,9 @@ class Records:
         ``[period, good, place]`` produced.
     stock_t
         ``[period, good, place]`` held by anyone.
+    content_share, heap_t
+        share touched by whose hands (``CHN: mine+separation``), where a rule asks, and tonnes:
+        ``[period, heap, good, place]``.
     mass
         ``[period, element, column of MASS_COLUMNS]`` tonnes as oxide.
     facility_status, facility_output_t
@@ -234,6 +247,8 @@ class Records:
         self.external_usd = np.zeros((periods, places))
         self.payments: list[np.ndarray] = []
         self.made_t = np.zeros(place)
+        self.content_share: dict[str, np.ndarray] = {}
+        self.heap_t = np.zeros((0, len(HEAPS), goods, places))
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
         self.facility_output_t = np.zeros((periods, len(facility)))
@@ -288,6 +303,15 @@ class Records:
         self.slackness_usd[t] = clearing.slackness_violation_usd
         self.fallback[t] = clearing.fallback
         self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
+
+    def write_content(self, period: int, content: Content) -> None:
+        """Write the shares of all heaps after a month."""
+        if not self.content_share:
+            self.heap_t = np.zeros((len(self.made_t), *content.stock_t.shape))
+            self.content_share = {label: np.zeros_like(self.heap_t) for label in content.labels}
+        self.heap_t[period] = content.stock_t
+        for label, share in zip(content.labels, content.share, strict=True):
+            self.content_share[label][period] = share
 
     @property
     def valid(self) -> bool:
@@ -508,6 +532,20 @@ class Records:
             self.stock_t[: self.periods] > 0,
         )
 
+    def _content(self) -> dict[str, Any]:
+        c, whole_t = self.catalogue, self.heap_t
+        shape = (len(whole_t), len(self.content_share), *whole_t.shape[1:])
+        share = np.zeros(shape)
+        for i, values in enumerate(self.content_share.values()):
+            share[:, i] = values
+        heap_t = np.broadcast_to(whole_t[:, None], shape)
+        axes = {"touched_by": tuple(self.content_share), "heap": HEAPS}
+        return self._grid(
+            {"touched_share": share, "heap_t": heap_t},
+            {**axes, "good": c.goods, "place": c.places},
+            heap_t[: self.periods] > 0,
+        )
+
     def _mass(self) -> dict[str, Any]:
         keep = np.ones(self.mass[: self.periods, :, 0].shape, dtype=bool)
         values = {name: self.mass[..., i] for i, name in enumerate(MASS_COLUMNS)}
@@ -550,6 +588,7 @@ FRAMES = (
     "demand",
     "production",
     "stocks",
+    "content",
     "mass",
     "certificate",
 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.content import Touch
 from rare_market.contracts import Offtake, PriceFloor, Scheme, Threat
 from rare_market.finance import Finance
 from rare_market.goods import FACILITY_STAGES
@@ -52,6 +53,22 @@ class ProductionQuota(NamedTuple):
     place: int
     goods: np.ndarray
     quota_t: float
+
+
+class CleanRule(NamedTuple):
+    """Bound buyers buy only what a state has not touched.
+
+    Attributes
+    ----------
+    touch
+        whose hands count.
+    goods, places
+        bool masks ``[good]`` and ``[place]`` of what they buy, and of where they are.
+    """
+
+    touch: Touch
+    goods: np.ndarray
+    places: np.ndarray
 
 
 class Purchase(NamedTuple):
@@ -109,6 +126,8 @@ class Regime(NamedTuple):
         tonnes per month, ``inf`` if free.
     excluded_origin
         ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
+    clean_rules
+        what bound buyers may not buy because of its content.
     export_quotas, production_quotas
         quotas that may span goods.
     price_floors, offtakes
@@ -162,6 +181,7 @@ class Regime(NamedTuple):
     resource_tax_share: np.ndarray
     flow_limit_t: np.ndarray
     excluded_origin: np.ndarray
+    clean_rules: tuple[CleanRule, ...]
     export_quotas: tuple[ExportQuota, ...]
     production_quotas: tuple[ProductionQuota, ...]
     price_floors: tuple[PriceFloor, ...]
@@ -223,6 +243,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
         excluded_origin=np.zeros((buyer_classes, *lanes), dtype=bool),
+        clean_rules=(),
         export_quotas=(),
         production_quotas=(),
         price_floors=(),

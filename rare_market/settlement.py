@@ -55,6 +55,8 @@ class Delivered(NamedTuple):
         ``[product leg]`` taken by states.
     offtake_usd
         ``[plant]`` received for it.
+    to_states_t
+        ``[good, place]`` what states got.
     """
 
     lane_t: np.ndarray
@@ -64,6 +66,7 @@ class Delivered(NamedTuple):
     ore_paid_usd: np.ndarray
     offtake_t: np.ndarray
     offtake_usd: np.ndarray
+    to_states_t: np.ndarray
 
 
 @compiled
@@ -94,6 +97,7 @@ def deliver(
         ore_paid_usd=np.zeros(processors.rows),
         offtake_t=np.zeros(len(processors.product.row)),
         offtake_usd=np.zeros(processors.rows),
+        to_states_t=np.zeros(cost.total.shape[:2]),
     )
     _release_reserves(states, netback_usd_per_kg, cost, regime, ledger, month)
     _deliver_tied_ore(producers, processors, cost, regime, ledger, month)
@@ -125,6 +129,7 @@ def _release_reserves(
             _note(month, RESERVE, lane, tonnes, price)
             states.stockpile_t[release.holder, good] -= tonnes
             states.stockpile_t[release.receiver, good] += tonnes
+            month.to_states_t[good, release.receiver] += tonnes
         states.reserve_t[release.holder, good] -= tonnes
 
 
@@ -217,9 +222,9 @@ def _deliver_offtakes(
         if terms.buyer_is_firm:
             _take_as_feed(m, terms.buyer, legs.good, tonnes, paid + lane_paid, month)
         else:
-            states.stockpile_t[terms.buyer] += np.bincount(
-                legs.good, tonnes, minlength=states.stockpile_t.shape[1]
-            )
+            taken_t = np.bincount(legs.good, tonnes, minlength=states.stockpile_t.shape[1])
+            states.stockpile_t[terms.buyer] += taken_t
+            month.to_states_t[:, terms.buyer] += taken_t
         _note(month, OFFTAKE, lane, tonnes, paid / np.maximum(tonnes * KG_PER_T, 1e-9))
 
 
@@ -295,24 +300,60 @@ def pass_rents_to_exporters(
     Trade has paid the rent of every limit to the treasury of the origin. The sellers of a good
     there share what its exports bore, in proportion to their sales of the month.
     """
-    asks, classes = book.asks, len(BUYER_CLASSES)
+    classes = len(BUYER_CLASSES)
     for terms, rent in zip(regime.export_quotas, clearing.quota_rent_usd_per_kg, strict=False):
         if not terms.to_exporters or rent <= 0.0:
             continue
         leaving_t = clearing.flow_t[:, terms.origin].copy()
         leaving_t[:, terms.origin * classes : (terms.origin + 1) * classes] = 0.0
         rent_usd = leaving_t.sum(axis=1) * terms.goods * rent * KG_PER_T
-        sold_t = clearing.ask_fill_t * (asks.place == terms.origin)
-        total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
-        paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
-        passed_usd = book.asks_by_trader(paid)
-        for kind, part in book.ask_part.items():
-            place, good, fill_t = asks.place[part], asks.good[part], clearing.ask_fill_t[part]
-            at = ("state", np.full(len(place), terms.origin)), (kind, place)
-            ledger.pay(*at, "scarcity_rent", paid[part], good, fill_t)
-            holder = cohorts[kind]
-            if isinstance(holder, Producers | Processors):
-                holder.cash_usd += passed_usd[kind]
+        _pass_to_sellers(rent_usd, terms.origin, cohorts, book, clearing, ledger)
+
+
+def pass_premium_to_sellers(
+    cohorts: dict[str, Poster],
+    book: Book,
+    clearing: Clearing,
+    clean_lane: np.ndarray,
+    ledger: Ledger,
+) -> None:
+    """Pass the premium that bound buyers pay for untouched goods on to the sellers of the place.
+
+    Parameters
+    ----------
+    clean_lane
+        ``[good, origin, destination, buyer class]`` bool: lanes limited to what is untouched.
+    """
+    if not clean_lane.any():
+        return
+    flow_t = clearing.flow_t.reshape(clean_lane.shape)
+    rent = clearing.lane_rent_usd_per_kg.reshape(clean_lane.shape)
+    rent_usd = np.where(clean_lane, flow_t * rent, 0.0).sum(axis=(2, 3)) * KG_PER_T
+    for origin in np.nonzero(rent_usd.any(axis=0))[0]:
+        _pass_to_sellers(rent_usd[:, origin], int(origin), cohorts, book, clearing, ledger)
+
+
+def _pass_to_sellers(
+    rent_usd: np.ndarray,
+    origin: int,
+    cohorts: dict[str, Poster],
+    book: Book,
+    clearing: Clearing,
+    ledger: Ledger,
+) -> None:
+    """Pay rents ``[good]`` out of the treasury of a place to the sellers there by their sales."""
+    asks = book.asks
+    sold_t = clearing.ask_fill_t * (asks.place == origin)
+    total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
+    paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
+    passed_usd = book.asks_by_trader(paid)
+    for kind, part in book.ask_part.items():
+        place, good, fill_t = asks.place[part], asks.good[part], clearing.ask_fill_t[part]
+        at = ("state", np.full(len(place), origin)), (kind, place)
+        ledger.pay(*at, "scarcity_rent", paid[part], good, fill_t)
+        holder = cohorts[kind]
+        if isinstance(holder, Producers | Processors):
+            holder.cash_usd += passed_usd[kind]
 
 
 def pay_price_floors(

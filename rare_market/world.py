@@ -15,6 +15,7 @@ from rare_market.agents.merchant import Merchants
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.content import Feeding, Moves, Trade
 from rare_market.cost import responsible_cost_usd_per_kg
 from rare_market.dataset import Data
 from rare_market.goods import (
@@ -193,6 +194,61 @@ class World(NamedTuple):
         m = self.processors
         self.experience.gain(made_by_stage_t(m, self.states.rows), regime.spillover_factor)
         m.learn(self.experience.factor())
+
+    def heaps_t(self) -> np.ndarray:
+        """Tonnes for sale and in use, ``[heap, good, place]``."""
+        b, m = self.buyers, self.processors
+        used_t = self.by_good(
+            np.concatenate([m.feed.good, b.good]),
+            np.concatenate([m.feed.place, b.place]),
+            np.concatenate([m.feed_stock_t, b.inventory_t]),
+        )
+        return np.stack([self.stock_t() - used_t, used_t])
+
+    def moves(
+        self,
+        records: Records,
+        period: int,
+        contracts: tuple[np.ndarray, np.ndarray],
+        resold_t: np.ndarray,
+    ) -> Moves:
+        """What happened to the heaps of goods in a month that is in the records.
+
+        Parameters
+        ----------
+        records, period
+            hold the month.
+        contracts
+            ``[good, origin, destination]`` delivered before the market, and ``[good, place]`` the
+            part of it that states got.
+        resold_t
+            ``[good, place]`` what states and merchants bought on the market.
+        """
+        p, m, x = self.producers, self.processors, self.merchants
+        flow_t = records.flow_t[period]
+        none = np.zeros_like(flow_t)
+        carried_t = np.zeros_like(flow_t)
+        smuggler = ~x.stores
+        route = x.good[smuggler], x.place[smuggler], x.sells_at[smuggler]
+        np.add.at(carried_t, route, (x.bought_t - x.lost_t)[smuggler])
+        return Moves(
+            contracts=Trade(contracts[0], none, contracts[1]),
+            market=Trade(flow_t, none, resold_t),
+            carried_t=carried_t,
+            lost_t=self.by_good(x.good, x.place, x.lost_t),
+            used_t=records.used_t[period],
+            dug_t=self.by_good(p.good, p.place, p.output_t),
+            feeding=Feeding(
+                feed_plant=m.feed.row,
+                feed_good=m.feed.good,
+                feed_t=m.feed.coefficient * m.activity_t[m.feed.row],
+                made_plant=m.product.row,
+                made_good=m.product.good,
+                made_t=m.made_t,
+                place=m.place,
+                stage=m.stage,
+            ),
+        )
 
     def by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Sum of values by good and place, ``[good, place]``."""

@@ -77,6 +77,8 @@ def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) ->
         entry_share=0.1,
         moved_t=np.zeros((0, 5, 2, 2)),
         reserve_t=np.zeros((2, 5)),
+        touches=(),
+        content_share=np.zeros((0, 5, 2)),
         catalogue=CATALOGUE,
     )
     return published._replace(**changed)

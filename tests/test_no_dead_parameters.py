@@ -22,6 +22,7 @@ NO_NUMBER = {"start_year", "data_folder"}
 YEARS = {
     **dict.fromkeys(("undercutting", "grant", "loan", "guarantee", "equity"), 3),
     "permit_fast_track": 3,
+    "technology_ban": 3,
     "quota_demand_share": 3,
     "quota_price_response": 3,
     "speculation_months": 2,

@@ -18,6 +18,7 @@ from rare_market.policies.guarantee import Guarantee
 from rare_market.policies.loan import Loan
 from rare_market.policies.minimum_import_price import MinimumImportPrice
 from rare_market.policies.offtake_guarantee import OfftakeGuarantee
+from rare_market.policies.origin_rule import OriginRule
 from rare_market.policies.packages import is_package, read_package, shipped
 from rare_market.policies.permit_fast_track import PermitFastTrack
 from rare_market.policies.price_floor import PriceFloor
@@ -65,6 +66,7 @@ INSTRUMENTS: dict[str, type[Policy]] = {
         RecyclingSupport,
         TechnologySharing,
         TechnologyBan,
+        OriginRule,
     )
 }
 
@@ -84,6 +86,7 @@ __all__ = [
     "Loan",
     "MinimumImportPrice",
     "OfftakeGuarantee",
+    "OriginRule",
     "PermitFastTrack",
     "Policy",
     "PriceFloor",

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from rare_market.content import Touch
 from rare_market.contracts import COST_PARTS, Scheme
 from rare_market.declare import InvalidValueError, check_ranges, parameter
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, STAGES, Catalogue
@@ -162,6 +163,10 @@ class Policy(ABC):
 
     def desk(self, catalogue: Catalogue) -> Desk | None:
         """Markets on which states may bid for this policy; most policies buy nothing."""
+        return None
+
+    def content(self, catalogue: Catalogue) -> Touch | None:
+        """Whose hands on goods it asks about; most policies do not."""
         return None
 
     @abstractmethod

@@ -9,7 +9,10 @@ flow,
 .. math:: \gamma + \delta + (1 - \gamma - \delta)\,\bigl[\mu\,A_n(\alpha_m) + (1-\mu)\,A_n(\alpha)
           \bigr], \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
 
-where :math:`\mu` is the military part of the destination's use. Use one instrument for each group
+where :math:`\mu` is the military part of the destination's use. With a threshold
+:math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third places need
+the same permits where the part :math:`\phi_{go}` of the goods at the origin that the state has dug
+or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group
 of goods or destinations that is treated alike, and start one where another ends for an easing.
 
 Instance: MOFCOM and customs announcement No. 18 of 4 April 2025 (Sm, Gd, Tb, Dy, Lu, Sc, Y and
@@ -26,8 +29,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.content import Touch
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, Catalogue
 from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
@@ -70,9 +74,24 @@ class ExportLicence(Policy):
         0.1, "share", 0.0, 1.0, "part of usual trade that gets round the rule", "assumed"
     )
 
+    reach_above_share: float = parameter(
+        1.0,
+        "share",
+        0.0,
+        1.0,
+        "content above which foreign goods need a licence too; none at 1",
+        "mofcom_18_2025",
+    )
     usual_before_year: float = parameter(
         0.0, "year", 0.0, 2100.0, "moment before which trade was usual; 0 for the start", "choice"
     )
+
+    def content(self, catalogue: Catalogue) -> Touch | None:
+        """What the state has dug or processed, at any stage, where the rule reaches through."""
+        if self.reach_above_share >= 1.0:
+            return None
+        state = one_place(catalogue, self.state, f"{self.name}: state")
+        return Touch(state, (True,) * len(FACILITY_STAGES))
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to what is licensed or diverted by now."""
@@ -83,8 +102,13 @@ class ExportLicence(Policy):
         abroad[origin] = False
         usual_t = bulletin.usual_flow_t(self.usual_before_year or self.start_year)
         limit = regime.flow_limit_t.copy()
-        where = np.ix_(goods, [origin], abroad)
-        limit[where] = np.minimum(limit[where], self.open_share(bulletin.year) * usual_t[where])
+        lanes = np.zeros(limit.shape, dtype=bool)
+        lanes[np.ix_(goods, [origin], abroad)] = True
+        touch = self.content(c)
+        if touch is not None:
+            reached = goods[:, None] & (bulletin.content_of(touch) > self.reach_above_share)
+            lanes |= reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
+        limit[lanes] = np.minimum(limit[lanes], self.open_share(bulletin.year) * usual_t[lanes])
         return regime._replace(flow_limit_t=limit)
 
     def open_share(self, year: float) -> float:

@@ -53,6 +53,7 @@ SLACK: dict[str, dict[str, Any]] = {
         "time_added_share": 0.0,
         "spillover_left_share": 1.0,
     },
+    "origin_rule": {"state": "AUS", "stages": "magnet"},
     "enforcement": {"closed_share": 0.0},
     "export_threat": {"alarm_share": 0.0},
 }
@@ -83,6 +84,7 @@ BINDING: dict[str, dict[str, Any]] = {
     "recycling_support": {},
     "technology_sharing": {},
     "technology_ban": {},
+    "origin_rule": {"members": "allied"},
     "enforcement": {"producers": "MMR", "closed_share": 0.5},
     "export_threat": {"alarm_share": 0.8},
 }
@@ -95,6 +97,7 @@ ACTS_WITHIN = {
 BESIDE: dict[str, list[str]] = {
     "rapid_response": ["stockpile:start_year=2024.1," + assignments(RESERVES), EMBARGO],
     "collective_response": [EMBARGO],
+    "technology_ban": ["grant:start_year=2025.0,capital_share=0.9"],
     "permit_fast_track": ["grant:start_year=2025.0,capital_share=0.9"],
 }
 

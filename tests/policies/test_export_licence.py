@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from rare_market.model import RareEarthMarket
 from rare_market.policies import ExportLicence
+from rare_market.scenario import Scenario
 from tests.conftest import run
 
 
@@ -38,3 +41,36 @@ def test_a_licensed_lane_carries_no_more_than_its_permits():
     assert usual_t.sum() > 0.0
     assert (flow_t[12:14] <= 0.1 * usual_t + 1e-9).all()
     assert flow_t[20].sum() > flow_t[12].sum()
+
+
+def test_it_reaches_through_to_foreign_goods_with_content_above_the_threshold():
+    """Magnets made abroad of Chinese metal need permits; those of clean places do not."""
+    terms = {"start_year": 2025.0, "goods": "magnet", "diversion_share": 0.1}
+    through = ExportLicence(**terms, reach_above_share=0.5)
+    market = RareEarthMarket(Scenario(years=2), [through])
+    for _ in range(14):
+        market.step()
+    c, moved_t = market.catalogue, market.records.moved_t
+    magnets = np.nonzero(c.of_stage("magnet"))[0]
+    (share,) = market.records.content_share.values()
+    usual_t = moved_t[:12].mean(axis=0)
+    cut = free = 0
+    for good in magnets:
+        for origin in range(len(c.places)):
+            if origin == c.china:
+                continue
+            abroad = np.arange(len(c.places)) != origin
+            lanes_t = moved_t[12, good, origin][abroad]
+            if share[11, 0, good, origin] > 0.5:
+                assert (lanes_t <= 0.1 * usual_t[good, origin][abroad] + 1e-9).all()
+                cut += usual_t[good, origin][abroad].sum() > 0.0
+            else:
+                free += lanes_t.sum() > 0.0
+    assert cut > 0
+    assert free > 0
+
+
+def test_at_a_threshold_of_one_it_follows_no_content_and_stops_at_the_border():
+    """The default: the rule of April 2025."""
+    market = RareEarthMarket(Scenario(years=1), [ExportLicence(start_year=2024.0)])
+    assert market.content.touches == ()

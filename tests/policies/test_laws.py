@@ -160,6 +160,7 @@ def test_it_stands_beside_itself(name):
 LISTED = (
     "price_floors",
     "offtakes",
+    "clean_rules",
     "export_quotas",
     "production_quotas",
     "purchases",
