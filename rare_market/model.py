@@ -180,8 +180,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def post(self) -> None:
         """Let every trader post asks and bids, all on the same bulletin."""
-        self.producers.post(self.book, self.bulletin, self.regime)
-        self.processors.post(self.book, self.bulletin, self.regime)
+        home = self.processors.downstream_usd_per_kg(*self.bulletin.netback_usd_per_kg.shape)
+        self.producers.post(self.book, self.bulletin, self.regime, home)
+        self.processors.post(self.book, self.bulletin, self.regime, home)
         self.buyers.post(self.period, self.book, self.bulletin, self.regime)
         self.states.post(self.book, self.bulletin, self.regime)
         self.merchants.post(self.book, self.bulletin)

@@ -155,6 +155,30 @@ class Scenario:
         "part of a bad margin that a state producer ignores",
         "miit_quota_2024",
     )
+    state_layoff_share_per_month: float = parameter(
+        0.05,
+        "1/month",
+        0.0,
+        1.0,
+        "most by which a state producer lowers its output, for the sake of employment",
+        "assumed",
+    )
+    state_price_band_share: float = parameter(
+        1.0,
+        "share",
+        0.0,
+        100.0,
+        "width of the band around the long mean price in which state producers keep their asks",
+        "assumed",
+    )
+    state_downstream_share: float = parameter(
+        0.2,
+        "share",
+        0.0,
+        1.0,
+        "part of the loss of plants at home that their state suppliers take off their asks",
+        "assumed",
+    )
     mine_cost_spread_share: float = parameter(
         0.25, "share", 0.01, 0.9, "half width of marginal cost within a mine around its mean"
     )

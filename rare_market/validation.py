@@ -52,7 +52,15 @@ ABLATIONS: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {
     "thrift": ({"thrift_elasticity": 0.0}, ()),
     "substitution": ({"switch_elasticity": 0.0}, ()),
     "quota rule": ({"quota_price_response": 0.0, "quota_demand_share": 0.0}, ()),
-    "aims of state producers": ({"state_output_aim_share": 0.0}, ()),
+    "aims of state producers": (
+        {
+            "state_output_aim_share": 0.0,
+            "state_layoff_share_per_month": 1.0,
+            "state_price_band_share": 100.0,
+            "state_downstream_share": 0.0,
+        },
+        (),
+    ),
     "debt of private projects": ({"debt_share": 0.0}, ()),
     "export quota": ({}, ("export_quota",)),
     "export duty": ({}, ("export_duty",)),

@@ -283,13 +283,14 @@ def build_world(data: Data, scenario: Scenario) -> World:
     producers = _producers(data, scenario, shocks, mine_rows, plant_names, products)
     processors = _processors(data, scenario, shocks, plant_rows, mines)
     collector = np.arange(mines) >= int(mine.sum())
+    bought = _buyers(data, scenario, shocks, buyers, start)
     return World(
         producers=producers,
         processors=processors,
-        buyers=_buyers(data, scenario, shocks, buyers, start),
+        buyers=bought,
         states=States(
             names=c.places,
-            goods=len(c.goods),
+            stockpile_t=_state_stock_t(data, bought, processors),
             quota_good=c.good(QUOTA_GOOD),
             quota_place=c.china,
             scenario=scenario,
@@ -373,6 +374,18 @@ def _cover_months(
             applies &= good == c.good(item)
         months[applies] = rows["cover_months"][i]
     return months
+
+
+def _state_stock_t(data: Data, buyers: Buyers, processors: Processors) -> np.ndarray:
+    """What states hold before the run: months of the use at their places, ``[place, good]``."""
+    c, feed = data.catalogue, processors.feed
+    use_t = np.zeros((len(c.places), len(c.goods)))
+    np.add.at(use_t, (buyers.place, buyers.good), buyers.demand_t)
+    fed_t = feed.coefficient * processors.activity_t[feed.row]
+    np.add.at(use_t, (feed.place, feed.good), fed_t)
+    place, good = np.indices(use_t.shape)
+    months = _cover_months(data, "state", ANY, place.ravel(), good.ravel())
+    return use_t * months.reshape(use_t.shape)
 
 
 def _life(

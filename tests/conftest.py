@@ -37,6 +37,7 @@ CATALOGUE = Catalogue(
     composition_reo_t_per_t=np.array([[0.3, 0.7], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [1.2, 0.0]]),
 )
 PRICE_USD_PER_KG = np.array([8.0, 9.0, 50.0, 1.0, 65.0])
+NO_USERS = np.full((5, 2), np.inf)  # what plants at home can pay: there are none
 
 # two recipes per tonne of activity: separation of an ore, and metal from oxide
 SEPARATE_IN = np.array([1.0, 0.0, 0.0, 0.0, 0.0])

@@ -15,6 +15,7 @@ from tests.conftest import (
     CATALOGUE,
     CHN,
     METAL,
+    NO_USERS,
     OXIDE,
     USA,
     bulletin,
@@ -35,7 +36,7 @@ def cohorts():
         ),
         "state": States(
             names=CATALOGUE.places,
-            goods=5,
+            stockpile_t=np.zeros((2, 5)),
             quota_good=OXIDE,
             quota_place=CHN,
             scenario=Scenario(),
@@ -82,7 +83,7 @@ def test_an_empty_book_holds_orders_of_nothing(book):
 
 def test_orders_are_written_in_the_part_of_their_kind_and_nowhere_else(cohorts, book):
     """What a cohort posts is found again, flattened."""
-    cohorts["producer"].post(book, bulletin(), regime())
+    cohorts["producer"].post(book, bulletin(), regime(), NO_USERS)
     part = book.ask_part["producer"]
     held = cohorts["producer"].inventory_t.sum()
     assert book.asks.quantity_t[part].sum() == pytest.approx(held)

@@ -68,7 +68,11 @@ def deliver(
     """Deliver 500 t a month; returns what the seller got, what was taken, and the ledger."""
     plant = plant or plants()
     states = States(
-        names=("CHN", "USA"), goods=5, quota_good=OXIDE, quota_place=CHN, scenario=Scenario()
+        names=("CHN", "USA"),
+        stockpile_t=np.zeros((2, 5)),
+        quota_good=OXIDE,
+        quota_place=CHN,
+        scenario=Scenario(),
     )
     rules: Regime = regime(offtakes=(terms,))
     netback = np.full((5, 2), market_usd_per_kg)

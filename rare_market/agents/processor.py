@@ -20,7 +20,9 @@ from rare_market.agents.trader import (
     ask_curve,
     expected_gain_share,
     expected_price_usd_per_kg,
+    least_output_t,
     smooth,
+    state_ask_usd_per_kg,
     storage_target_t,
     wanted_cover_months,
 )
@@ -304,29 +306,61 @@ class Processors:
             self._scenario.storage_response,
         )
 
-    def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
+    def downstream_usd_per_kg(self, goods: int, places: int) -> np.ndarray:
+        """Mean netback of the plants of a place for a good they use, ``[good, place]``.
+
+        ``inf`` where no plant uses it.
+        """
+        feed = self.feed
+        cell = feed.good * places + feed.place
+        worth = np.maximum(self.netback_usd_per_kg, 0.0)
+        weight = np.bincount(cell, self.feed_want_t, minlength=goods * places)
+        total = np.bincount(cell, self.feed_want_t * worth, minlength=goods * places)
+        mean = np.divide(total, weight, out=np.full(len(total), np.inf), where=weight > 0.0)
+        return mean.reshape(goods, places)
+
+    def post(
+        self, book: Book, bulletin: Bulletin, regime: Regime, downstream_usd_per_kg: np.ndarray
+    ) -> None:
         """Offer the products held, and bid for feed up to the netback.
 
         A seller with a floor on sold tonnes can go below its own cost by the top-up; a state
         producer that undercuts asks no more than the ceiling.
+
+        Parameters
+        ----------
+        book, bulletin, regime
+            of the month.
+        downstream_usd_per_kg
+            ``[good, place]`` what plants at home can pay.
         """
         s, leg = self._scenario, self.product
+        at = (leg.good, leg.place)
         topped_up = np.maximum(self.sold_payment_usd_per_kg, 0.0)
+        least = np.maximum(self.ask_floor_usd_per_kg - topped_up, 0.0)
         quantity_t, limit = ask_curve(
             self.product_stock_t,
             self.stock_target_t(bulletin),
             self.sales_t,
             self.expected_usd_per_kg,
-            np.maximum(self.ask_floor_usd_per_kg - topped_up, 0.0),
+            least,
             s.ask_flow_slope,
             s.ask_stock_slope,
         )
-        ceiling = np.where(
-            self.life.state_owned[leg.row],
-            regime.state_ask_ceiling_usd_per_kg[leg.good, leg.place],
-            np.inf,
+        aimed = state_ask_usd_per_kg(
+            limit,
+            bulletin.netback_usd_per_kg[at],
+            bulletin.long_netback_usd_per_kg[at],
+            downstream_usd_per_kg[at],
+            s,
         )
-        book.post_asks("processor", quantity_t, np.minimum(limit, ceiling[:, None]))
+        ceiling = regime.state_ask_ceiling_usd_per_kg[at]
+        aimed = np.minimum(np.maximum(aimed, least[:, None]), ceiling[:, None])
+        book.post_asks(
+            "processor",
+            quantity_t,
+            np.where(self.life.state_owned[leg.row][:, None], aimed, limit),
+        )
 
         most, price = self.netback_usd_per_kg, self.feed_price_usd_per_kg
         bid = np.empty((len(most), BID_STEPS))
@@ -429,7 +463,10 @@ class Processors:
         pays = margin_share > s.normal_margin_share
         opening_t = able_t * np.where(life.age_months < 12, 1.0, START_SHARE * pays)
         wanted = np.maximum(weighted_t * (1.0 + push), opening_t)
-        self.wanted_activity_t = np.minimum(np.where(margin_share > -0.5, wanted, 0.0), able_t)
+        wanted = np.where(margin_share > -0.5, wanted, 0.0)
+        least_t = least_output_t(able_t, self.activity_t, s.state_layoff_share_per_month)
+        wanted = np.where(life.state_owned, np.maximum(wanted, least_t), wanted)
+        self.wanted_activity_t = np.minimum(wanted, able_t)
 
         # make it from the feed held
         feasible_t = np.full(self.rows, np.inf)

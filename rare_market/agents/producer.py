@@ -14,7 +14,9 @@ from rare_market.agents.trader import (
     Trader,
     ask_curve,
     expected_price_usd_per_kg,
+    least_output_t,
     smooth,
+    state_ask_usd_per_kg,
     storage_target_t,
 )
 from rare_market.book import Book
@@ -181,10 +183,22 @@ class Producers:
         """Stock each holds at an ordinary price, ``[producer]``."""
         return self.sales_t * (1.0 + self.cover_months)
 
-    def post(self, book: Book, bulletin: Bulletin, regime: Regime) -> None:
-        """Offer the stock on a rising curve, never below the cheapest of its marginal costs."""
+    def post(
+        self, book: Book, bulletin: Bulletin, regime: Regime, downstream_usd_per_kg: np.ndarray
+    ) -> None:
+        """Offer the stock on a rising curve, never below the cheapest of its marginal costs.
+
+        Parameters
+        ----------
+        book, bulletin, regime
+            of the month.
+        downstream_usd_per_kg
+            ``[good, place]`` what plants at home can pay.
+        """
         s = self._scenario
+        at = (self.good, self.place)
         kept_share = 1.0 - self.tax_share(regime)
+        least = self.cheapest_usd_per_kg() / kept_share
         quantity_t, limit = ask_curve(
             self.inventory_t,
             storage_target_t(
@@ -195,12 +209,20 @@ class Producers:
             ),
             self.sales_t,
             self.price_usd_per_kg(bulletin),
-            self.cheapest_usd_per_kg() / kept_share,
+            least,
             s.ask_flow_slope,
             s.ask_stock_slope,
         )
-        ceiling = regime.state_ask_ceiling_usd_per_kg[self.good, self.place]
-        limit = np.where(self.life.state_owned[:, None], np.minimum(limit, ceiling[:, None]), limit)
+        aimed = state_ask_usd_per_kg(
+            limit,
+            bulletin.netback_usd_per_kg[at],
+            bulletin.long_netback_usd_per_kg[at],
+            downstream_usd_per_kg[at],
+            s,
+        )
+        ceiling = regime.state_ask_ceiling_usd_per_kg[at]
+        aimed = np.minimum(np.maximum(aimed, least[:, None]), ceiling[:, None])
+        limit = np.where(self.life.state_owned[:, None], aimed, limit)
         book.post_asks("producer", quantity_t, limit)
 
     def reach(self, returned_t: np.ndarray) -> None:
@@ -287,8 +309,11 @@ class Producers:
         # a state group looks past a bad price, the more so when its losses are covered
         aim = np.maximum(s.state_output_aim_share, regime.state_loss_cover_share[self.place])
         willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)
+        planned_t = able_t * willing
+        least_t = least_output_t(able_t, self.output_t, s.state_layoff_share_per_month)
+        planned_t = np.where(life.state_owned, np.maximum(planned_t, least_t), planned_t)
         self.output_t = within_quotas_t(
-            able_t * willing, self.good, self.place, ~life.informal, regime.production_quotas
+            planned_t, self.good, self.place, ~life.informal, regime.production_quotas
         )
         self.inventory_t = self.inventory_t + self.output_t
         self.sales_t = np.maximum(

@@ -62,8 +62,8 @@ class States:
     ----------
     names
         places.
-    goods
-        number of goods.
+    stockpile_t
+        ``[place, good]`` held in reserve before the run.
     quota_good, quota_place
         the good whose price the mining quota follows, and the place that sets a quota.
     scenario
@@ -74,7 +74,7 @@ class States:
         self,
         *,
         names: tuple[str, ...],
-        goods: int,
+        stockpile_t: np.ndarray,
         quota_good: int,
         quota_place: int,
         scenario: Scenario,
@@ -83,8 +83,9 @@ class States:
         self.name = np.array(names)
         self.place = np.arange(self.rows)
         self.treasury_usd = np.zeros(self.rows)
-        self.stockpile_t = np.zeros((self.rows, goods))
-        self.reserve_t = np.zeros((self.rows, goods))  # the part of it that is not for sale
+        self.stockpile_t = stockpile_t.copy()
+        self.reserve_t = stockpile_t.copy()  # the part of it that is not for sale
+        goods = stockpile_t.shape[1]
         self.quota_index = np.ones(self.rows)
         self._quota_good, self._quota_place = quota_good, quota_place
         self._price_sum, self._use_sum_t, self._last_use_t = 0.0, 0.0, 0.0

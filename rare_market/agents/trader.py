@@ -96,6 +96,51 @@ def ask_curve(
     return quantity_t, np.maximum(expected_usd_per_kg[:, None] * factor, floor_usd_per_kg[:, None])
 
 
+def state_ask_usd_per_kg(
+    limit_usd_per_kg: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    downstream_usd_per_kg: np.ndarray,
+    scenario: Scenario,
+) -> np.ndarray:
+    r"""Asks of state producers: kind to users at home, and within a band around the usual price.
+
+    .. math:: a' = \operatorname{clip}\Bigl(a\,\bigl[1 - \delta\,(1 - n/P)^+\bigr],\;
+              \frac{\bar P}{1+w},\; \bar P\,(1+w)\Bigr)
+
+    Where plants at home can pay only :math:`n` for what costs :math:`P`, a state supplier gives up
+    the part :math:`\delta` of the gap (downstream aim). It holds its goods back below the band of
+    width :math:`w` around the long mean and lets them go above it (the warning to traders at the
+    peak of March 2022).
+
+    Parameters
+    ----------
+    limit_usd_per_kg
+        ``[seller, step]`` asks without these aims.
+    price_usd_per_kg, long_price_usd_per_kg
+        ``[seller]`` last price and long mean of what it sells.
+    downstream_usd_per_kg
+        ``[seller]`` what plants at home can pay, ``inf`` where there are none.
+    """
+    s = scenario
+    gap_share = np.maximum(1.0 - downstream_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6), 0.0)
+    width = 1.0 + s.state_price_band_share
+    kind = limit_usd_per_kg * (1.0 - s.state_downstream_share * gap_share)[:, None]
+    lowest, highest = long_price_usd_per_kg / width, long_price_usd_per_kg * width
+    return np.minimum(np.maximum(kind, lowest[:, None]), highest[:, None])
+
+
+def least_output_t(
+    able_t: np.ndarray, last_t: np.ndarray, layoff_share_per_month: float
+) -> np.ndarray:
+    r"""Output that a state producer keeps up for its workers: :math:`\min(k, (1-\lambda)\,q)`.
+
+    A bad price lowers output by at most the share :math:`\lambda` a month, as far as the plant is
+    able.
+    """
+    return np.minimum(able_t, (1.0 - layoff_share_per_month) * last_t)
+
+
 def storage_target_t(
     normal_t: np.ndarray,
     price_usd_per_kg: np.ndarray,

@@ -22,6 +22,7 @@ from tests.conftest import (
     BY_OXIDE,
     CHN,
     METAL,
+    NO_USERS,
     ORE,
     OXIDE,
     PRICE_USD_PER_KG,
@@ -117,14 +118,14 @@ def test_a_separator_bids_up_to_its_netback_and_not_far_above_the_expected_price
     """The urgent part at most 15 % above the last price, the patient part near it."""
     plant, sheet = plants(scenario=Scenario(bid_step_share=0.15)), Sheet()
     plant.expect(bulletin(), regime())
-    plant.post(sheet, bulletin(), regime())
+    plant.post(sheet, bulletin(), regime(), NO_USERS)
     quantity, limit = sheet.bids["processor"]
     assert quantity.tolist() == [pytest.approx([75.0, 25.0])]
     assert limit[0].tolist() == pytest.approx([8.0 * 1.15, 8.0 * 1.02])
     dear = PRICE_USD_PER_KG.copy()
     dear[ORE] = 20.0
     plant.expect(bulletin(dear), regime())
-    plant.post(sheet, bulletin(dear), regime())
+    plant.post(sheet, bulletin(dear), regime(), NO_USERS)
     revenue = 0.25 * 50.0 + 0.6 * 1.0 - 2.0 * 0.3
     np.testing.assert_allclose(sheet.bids["processor"][1], revenue - 2.0 * 0.7)
 
@@ -258,8 +259,8 @@ def test_a_ceiling_binds_state_plants_of_its_place_only():
     )
     sheet, free = Sheet(), Sheet()
     cohort.expect(bulletin(), regime())
-    cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling))
-    cohort.post(free, bulletin(), regime())
+    cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling), NO_USERS)
+    cohort.post(free, bulletin(), regime(), NO_USERS)
     limit, as_before = sheet.asks["processor"][1], free.asks["processor"][1]
     assert limit[0].max() == 20.0
     np.testing.assert_array_equal(limit[1:], as_before[1:])
@@ -319,7 +320,7 @@ def lived(cohort: Any, published: Any, rules: Any) -> dict[str, list[list[float]
     for period in range(3):
         sheet = Sheet()
         cohort.expect(published, rules)
-        cohort.post(sheet, published, rules)
+        cohort.post(sheet, published, rules, NO_USERS)
         asks, bids = np.stack(sheet.asks["processor"]), np.stack(sheet.bids["processor"])
         for part in asks:
             keep("asks", cohort.product.row, part)
@@ -338,3 +339,24 @@ def lived(cohort: Any, published: Any, rules: Any) -> dict[str, list[list[float]
         keep("stocks", cohort.product.row, cohort.product_stock_t)
         keep("stocks", cohort.feed.row, cohort.feed_stock_t)
     return seen
+
+
+def test_what_plants_at_home_can_pay_is_their_mean_netback():
+    """Weighted by what they want of the good; infinite where no plant uses it."""
+    cohort = plants(2, activity_t=[100.0, 300.0], cost_usd_per_kg=[2.0, 4.0], finishing_share=0.0)
+    cohort.expect(bulletin(), regime())
+    worth = cohort.netback_usd_per_kg
+    home = cohort.downstream_usd_per_kg(5, 2)
+    assert home[ORE, USA] == pytest.approx(0.25 * worth[0] + 0.75 * worth[1])
+    assert np.isinf(home[ORE, CHN])
+    assert np.isinf(home[METAL, USA])
+
+
+def test_a_state_plant_keeps_its_workers_while_feed_lasts():
+    """At prices that would stop it, it still makes 95 % of last month."""
+    aims = Scenario(state_output_aim_share=0.0, state_layoff_share_per_month=0.05)
+    cohort = plants(2, aims, ownership=["state", "private"], in_china=True)
+    published = bulletin(np.array([8.0, 9.0, 0.1, 0.1, 65.0]))
+    cohort.expect(published, regime())
+    cohort.plan(0, published, regime(), np.full(2, np.inf))
+    assert cohort.activity_t.tolist() == pytest.approx([95.0, 0.0])

@@ -13,7 +13,7 @@ from rare_market.agents.lifecycle import Status
 from rare_market.agents.producer import informal_capacity_t, used_share
 from rare_market.agents.trader import ASK_STEPS
 from rare_market.scenario import Scenario
-from tests.conftest import CHN, ORE, PRICE_USD_PER_KG, USA, Sheet, bulletin, mines, regime
+from tests.conftest import CHN, NO_USERS, ORE, PRICE_USD_PER_KG, USA, Sheet, bulletin, mines, regime
 
 NO_GROWTH = np.ones(2)
 ALONE = np.array(False)  # not tied to a plant
@@ -72,7 +72,7 @@ def test_informal_digging_stays_at_the_normal_margin_and_shrinks_below_it():
 def test_a_mine_offers_its_stock_at_no_less_than_its_cheapest_tonne():
     """At a price of nothing the ask stays at 3 USD/kg."""
     sheet, cohort = Sheet(), mines()
-    cohort.post(sheet, bulletin(priced(0.01)), regime())
+    cohort.post(sheet, bulletin(priced(0.01)), regime(), NO_USERS)
     quantity, limit = sheet.asks["producer"]
     assert quantity.sum() == pytest.approx(cohort.inventory_t[0])
     assert limit.tolist() == [[3.0] * ASK_STEPS]
@@ -84,8 +84,8 @@ def test_a_ceiling_binds_state_mines_of_its_place_only():
     ceiling[ORE, CHN] = 5.0
     cohort = mines(3, place=[CHN, CHN, USA], ownership=["state", "private", "state"], in_china=True)
     sheet, free = Sheet(), Sheet()
-    cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling))
-    cohort.post(free, bulletin(), regime())
+    cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling), NO_USERS)
+    cohort.post(free, bulletin(), regime(), NO_USERS)
     limit, as_before = sheet.asks["producer"][1], free.asks["producer"][1]
     assert limit[0].max() == 5.0
     np.testing.assert_array_equal(limit[1:], as_before[1:])
@@ -113,9 +113,22 @@ def test_a_private_mine_makes_what_the_price_covers():
 
 def test_a_state_mine_ignores_most_of_a_bad_price():
     """With an aim of 90 %, a price that brings out nothing still brings out nine tenths."""
-    cohort = mines(scenario=Scenario(state_output_aim_share=0.9), ownership="state", in_china=True)
+    aims = Scenario(state_output_aim_share=0.9, state_layoff_share_per_month=1.0)
+    cohort = mines(scenario=aims, ownership="state", in_china=True)
     cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH, ALONE)
     assert cohort.output_t[0] == pytest.approx(90.0)
+
+
+def test_a_state_mine_lays_off_slowly_and_a_private_one_at_once():
+    """Without any other aim, at a price that brings out nothing: 5 % a month, unless it cannot."""
+    aims = Scenario(state_output_aim_share=0.0, state_layoff_share_per_month=0.05)
+    cohort = mines(2, aims, ownership=["state", "private"], in_china=True)
+    for expected_t in (95.0, 90.25):
+        cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH, ALONE)
+        assert cohort.output_t.tolist() == pytest.approx([expected_t, 0.0])
+    cohort.life.capacity_t[0] = 50.0
+    cohort.plan(0, bulletin(priced(0.1)), regime(), NO_GROWTH, ALONE)
+    assert cohort.output_t[0] == pytest.approx(50.0)
 
 
 def test_a_full_store_brakes_a_mine():
@@ -179,7 +192,7 @@ def lived(cohort: Any, published: Any) -> dict[str, np.ndarray]:
     asks, outputs, states = [], [], []
     for period in range(3):
         sheet = Sheet()
-        cohort.post(sheet, published, regime())
+        cohort.post(sheet, published, regime(), NO_USERS)
         quantity, limit = sheet.asks["producer"]
         asks.append(np.concatenate([quantity, limit], axis=1))
         fill = np.zeros_like(quantity)

@@ -36,7 +36,7 @@ def growth(**changed: float) -> float:
 def states(scenario: Scenario | None = None) -> States:
     return States(
         names=("CHN", "USA"),
-        goods=5,
+        stockpile_t=np.zeros((2, 5)),
         quota_good=OXIDE,
         quota_place=CHN,
         scenario=scenario or Scenario(),

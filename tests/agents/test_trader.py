@@ -15,12 +15,13 @@ from rare_market.agents.trader import (
     expected_gain_share,
     expected_price_usd_per_kg,
     smooth,
+    state_ask_usd_per_kg,
     storage_target_t,
     wanted_cover_months,
 )
 from rare_market.model import RareEarthMarket
 from rare_market.scenario import Scenario
-from tests.conftest import Sheet, bulletin, mines, regime
+from tests.conftest import NO_USERS, Sheet, bulletin, mines, regime
 
 positive = st.floats(0.01, 1e4)
 seller = st.tuples(st.floats(0, 1e4), positive, st.floats(0, 1e4), positive, st.floats(0, 1e4))
@@ -138,11 +139,40 @@ def test_a_memory_of_one_month_forgets_at_once():
     assert smooth(column(100.0), column(140.0), 1.0)[0] == 140.0
 
 
+AIMS = Scenario(state_downstream_share=0.5, state_price_band_share=1.0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "price", "long_price", "downstream", "aimed"),
+    [
+        (50.0, 50.0, 50.0, np.inf, 50.0),  # nobody at home uses it
+        (50.0, 50.0, 50.0, 60.0, 50.0),  # they can pay it
+        (50.0, 50.0, 50.0, 40.0, 45.0),  # half of a gap of a fifth
+        (50.0, 50.0, 20.0, np.inf, 40.0),  # above the band: let go at its upper edge
+        (50.0, 50.0, 120.0, np.inf, 60.0),  # below it: held back
+    ],
+)
+def test_a_state_producer_is_kind_at_home_and_keeps_within_its_band(
+    ask, price, long_price, downstream, aimed
+):
+    """Half of the gap of users at home, and from half to twice the long mean."""
+    columns = (column(price), column(long_price), column(downstream))
+    asks = state_ask_usd_per_kg(np.full((1, 4), ask), *columns, AIMS)
+    assert asks[0].tolist() == pytest.approx([aimed] * 4)
+
+
+def test_without_aims_a_state_producer_asks_as_anyone():
+    free = Scenario(state_downstream_share=0.0, state_price_band_share=100.0)
+    asks = np.array([[40.0, 50.0, 60.0, 70.0]])
+    columns = (column(50.0), column(10.0), column(1.0))
+    np.testing.assert_array_equal(state_ask_usd_per_kg(asks, *columns, free), asks)
+
+
 def test_orders_are_posted_on_what_was_published_only():
     """Posting twice on one bulletin gives the same asks, so activation order cannot matter."""
     cohort, first, second = mines(2), Sheet(), Sheet()
-    cohort.post(first, bulletin(), regime())
-    cohort.post(second, bulletin(), regime())
+    cohort.post(first, bulletin(), regime(), NO_USERS)
+    cohort.post(second, bulletin(), regime(), NO_USERS)
     np.testing.assert_array_equal(first.asks["producer"][1], second.asks["producer"][1])
 
 

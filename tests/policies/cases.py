@@ -36,7 +36,7 @@ SLACK: dict[str, dict[str, Any]] = {
     "minimum_import_price": {"minimum_usd_per_kg": 0.001},
     "regulated_minimum": {"minimum_usd_per_kg": 0.001},
     "state_purchase": {"volume_t_per_year": 0.0},
-    "stockpile": {"cover_days": 0.0},
+    "stockpile": {"cover_days": 0.0, "release_above_share": 1.0},
     "rapid_response": {"met_share": 0.0},
     "collective_response": {"rate_share": 0.0},
     "export_licence": {"destinations": "CHN"},
