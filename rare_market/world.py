@@ -11,7 +11,7 @@ import numpy as np
 
 from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers, activity_path
 from rare_market.agents.lifecycle import Lifecycle, Luck, Status
-from rare_market.agents.merchant import Merchants
+from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
@@ -295,7 +295,7 @@ def build_world(data: Data, scenario: Scenario) -> World:
             quota_place=c.china,
             scenario=scenario,
         ),
-        merchants=_merchants(data, scenario, processors),
+        merchants=_merchants(data, scenario, processors, start),
         products=products,
         experience=Experience(made_by_stage_t(processors, len(c.places)), scenario),
         facility=names,
@@ -586,7 +586,9 @@ def _buyers(
     )
 
 
-def _merchants(data: Data, scenario: Scenario, processors: Processors) -> Merchants:
+def _merchants(
+    data: Data, scenario: Scenario, processors: Processors, start: StartPrices
+) -> Merchants:
     """A speculator in China for each oxide, and the smugglers of the table."""
     c, routes = data.catalogue, data.tables.smuggling
     oxide = np.nonzero(c.of_stage("oxide"))[0]
@@ -602,10 +604,13 @@ def _merchants(data: Data, scenario: Scenario, processors: Processors) -> Mercha
         f"smuggle_{g}_{through.lower()}"
         for g, through in zip(routes["good"].tolist(), routes["through"].tolist(), strict=True)
     ]
+    good = np.concatenate([oxide, codes(c.goods, routes["good"])])
+    place = np.concatenate([np.full(n, c.china), codes(c.places, routes["place"])])
     return Merchants(
         names=tuple(names),
-        good=np.concatenate([oxide, codes(c.goods, routes["good"])]),
-        place=np.concatenate([np.full(n, c.china), codes(c.places, routes["place"])]),
+        good=good,
+        place=place,
+        usual_premium=premium_abroad(start.price_usd_per_kg, good, place, c.allied),
         sells_at=np.concatenate([np.full(n, c.china), codes(c.places, routes["through"])]),
         room_t=np.concatenate(
             [

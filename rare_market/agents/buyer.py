@@ -24,8 +24,7 @@ from rare_market.scenario import Scenario
 URGENT_SHARE, NORMAL_SHARE = 0.7, 0.2
 NORMAL_FACTOR, PATIENT_FACTOR = 1.08, 1.02
 BID_STEPS = 3
-SMALLEST_PRICE_USD_PER_KG = 1e-3  # below it use responds no further
-SMALLEST_RATIO = 1e-6
+SMALLEST_PRICE_USD_PER_KG = 1e-3  # below it neither use nor design responds
 NO_SUBSTITUTE = -1
 
 
@@ -59,7 +58,7 @@ def redesign_aim_share(
     Parameters
     ----------
     price_ratio
-        ``[buyer]`` :math:`\rho`.
+        ``[buyer]`` :math:`\rho`, positive.
     cost_share
         ``[buyer]`` :math:`\sigma`.
     trigger_share
@@ -69,7 +68,7 @@ def redesign_aim_share(
     """
     burden = cost_share * price_ratio
     weight = burden / (burden + trigger_share)
-    return np.minimum(np.maximum(price_ratio, SMALLEST_RATIO) ** (-elasticity * weight), 1.0)
+    return np.minimum(price_ratio ** (-elasticity * weight), 1.0)
 
 
 def researched_share(
@@ -253,7 +252,7 @@ class Buyers:
         s = self._scenario
         stage_months = 0.5 * s.thrift_months
         price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
-        ratio = price / self.first_price_usd_per_kg
+        ratio = np.maximum(price, SMALLEST_PRICE_USD_PER_KG) / self.first_price_usd_per_kg
         aim = redesign_aim_share(
             ratio, self.cost_share, s.thrift_trigger_share, s.thrift_elasticity
         )

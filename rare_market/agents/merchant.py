@@ -27,6 +27,25 @@ class Merchant(Trader):
     """One speculator or smuggler of one good: a row of :class:`Merchants`."""
 
 
+def premium_abroad(
+    price_usd_per_kg: np.ndarray, good: np.ndarray, place: np.ndarray, allied: np.ndarray
+) -> np.ndarray:
+    r"""Log of the mean price in allied places over that at home: :math:`\ln (P_a / P)`.
+
+    Parameters
+    ----------
+    price_usd_per_kg
+        ``[good, place, buyer class]``.
+    good, place
+        ``[merchant]`` codes.
+    allied
+        ``[place]`` bool.
+    """
+    abroad = price_usd_per_kg[good][:, allied, OPEN].mean(axis=1)
+    here = price_usd_per_kg[good, place, OPEN]
+    return np.asarray(np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6)))
+
+
 def smuggled_t(
     trade_t: np.ndarray, margin_share: np.ndarray, response_per_year: float
 ) -> np.ndarray:
@@ -48,6 +67,8 @@ class Merchants:
         ``[merchant]``; codes. A speculator sells where it buys.
     room_t
         ``[merchant]`` most a speculator stores, or what a smuggler takes across in a month.
+    usual_premium
+        ``[merchant]`` log of the price abroad over that at home before the run.
     cost_usd_per_kg, risk_share
         ``[merchant]`` of a smuggler: outlay per kg, and part of the load lost.
     scenario
@@ -62,6 +83,7 @@ class Merchants:
         place: np.ndarray,
         sells_at: np.ndarray,
         room_t: np.ndarray,
+        usual_premium: np.ndarray,
         cost_usd_per_kg: np.ndarray,
         risk_share: np.ndarray,
         scenario: Scenario,
@@ -71,6 +93,7 @@ class Merchants:
         self.good, self.place, self.sells_at = good, place, sells_at
         self.stores = place == sells_at
         self.room_t = room_t.copy()
+        self.usual_premium = usual_premium
         self.cost_usd_per_kg, self.risk_share = cost_usd_per_kg, risk_share
         self.inventory_t = np.where(self.stores, 0.0, room_t)
         self.bought_t = np.zeros(self.rows)
@@ -89,13 +112,10 @@ class Merchants:
         here = bulletin.price_usd_per_kg[self.good, self.place, OPEN]
         there = bulletin.netback_usd_per_kg[self.good, self.sells_at]
         trend = bulletin.trend_per_month[self.good, self.place]
-        abroad = bulletin.price_usd_per_kg[self.good][:, bulletin.catalogue.allied, OPEN].mean(
-            axis=1
+        premium = premium_abroad(
+            bulletin.price_usd_per_kg, self.good, self.place, bulletin.catalogue.allied
         )
-        premium = np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6))
-        if bulletin.period == 0:
-            self._usual_premium = premium
-        parity = s.parity_response * np.maximum(premium - self._usual_premium, 0.0)
+        parity = s.parity_response * np.maximum(premium - self.usual_premium, 0.0)
         gain = parity + expected_gain_share(
             trend, here, bulletin.long_price_usd_per_kg[self.good, self.place], s
         )

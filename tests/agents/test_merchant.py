@@ -17,6 +17,7 @@ def merchants(scenario: Scenario | None = None, **columns: object) -> Merchants:
         "place": np.array([CHN, CHN]),
         "sells_at": np.array([CHN, USA]),
         "room_t": np.array([90.0, 12.0]),
+        "usual_premium": np.zeros(2),
         "cost_usd_per_kg": np.array([0.0, 2.0]),
         "risk_share": np.array([0.0, 0.1]),
     }
@@ -49,14 +50,14 @@ def test_a_speculator_sells_what_it_holds_when_the_rise_ends():
 
 
 def test_a_speculator_stores_when_the_premium_abroad_grows():
-    """Usual in the first month; twice as dear abroad later."""
-    cohort, sheet = merchants(Scenario(parity_response=1.0)), Sheet()
-    published = bulletin()
-    cohort.post(sheet, published)
+    """Twice as dear abroad: worth storing where both were equal before, not where that is usual."""
+    scenario, published = Scenario(parity_response=1.0), bulletin()
     price = published.price_usd_per_kg.copy()
     price[:, USA] *= 2.0
-    cohort.post(sheet, published._replace(period=1, price_usd_per_kg=price))
-    assert sheet.bids["merchant"][0][0] > 0.0
+    for usual, stores in ((0.0, True), (np.log(2.0), False)):
+        cohort, sheet = merchants(scenario, usual_premium=np.full(2, usual)), Sheet()
+        cohort.post(sheet, published._replace(price_usd_per_kg=price))
+        assert (sheet.bids["merchant"][0][0] > 0.0) == stores
 
 
 def test_a_smuggler_bids_what_a_load_brings_abroad_less_risk_and_cost():
