@@ -30,7 +30,7 @@ from rare_market.policies import (
 )
 from rare_market.records import Records
 from rare_market.scenario import Scenario
-from rare_market.series import HEADLINE_GOOD, SERIES
+from rare_market.series import BLOCKED_SERIES, HEADLINE_GOOD, SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,7 @@ SAVED_FRAMES = (
     "prices",
     "trades",
     "capacity",
+    "facilities",
     "accounts",
     "ledger",
     "demand",
@@ -121,6 +122,7 @@ FIGURE_SERIES = (
     "price_outside_usd_per_kg",
     "separation_outside_t_per_year",
     "magnet_outside_t_per_year",
+    *BLOCKED_SERIES,
 )
 
 

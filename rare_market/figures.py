@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.patches
 import matplotlib.style
 import matplotlib.ticker
 import numpy as np
@@ -196,10 +197,74 @@ def cost_against_supply(comparison: Comparison) -> Figure:
     return figure
 
 
+WAITING = {
+    "decided": (("decided_projects", "blocked_by_decision_projects"), "#cccccc"),
+    "permit": (("blocked_by_permit_projects",), ORANGE),
+    "credibility": (("blocked_by_credibility_projects",), PURPLE),
+    "finance": (("blocked_by_finance_projects",), SKY),
+    "price": (("blocked_by_price_projects",), VERMILLION),
+}
+
+
+def what_blocked(comparison: Comparison) -> Figure:
+    """Projects outside China by what keeps them from being decided, a panel per world.
+
+    Most do not pay at any cost of capital; the axis is cut above the others, and the number says
+    how many.
+    """
+    comparison.check()
+    names = [w.name for w in comparison.worlds]
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    layers = {
+        name: [
+            np.sum([comparison.series[s][name] for s in parts], axis=0).mean(axis=0)
+            for parts, _ in WAITING.values()
+        ]
+        for name in names
+    }
+    top = 1.5 * max(float(np.sum(parts[:-1], axis=0).max()) for parts in layers.values()) + 1.0
+    with mpl.style.context(STYLE):
+        figure, panels = blank(0.6 + 1.7 * rows, rows, columns, shared=True)
+        for axes in panels.flat[len(names) :]:
+            axes.set_visible(False)
+        for axes in panels.flat[max(len(names) - columns, 0) : len(names)]:
+            axes.tick_params(labelbottom=True)
+        for name, axes in zip(names, panels.flat, strict=False):
+            x = _years(comparison, len(layers[name][0]))
+            colors = [color for _, color in WAITING.values()]
+            axes.stackplot(x, layers[name], colors=colors, edgecolor="white", linewidth=0.3)
+            axes.set_title(name)
+            axes.set_xlim(x[0], x[-1])
+            axes.set_ylim(0.0, top)
+            first, last = layers[name][-1][[0, -1]]
+            axes.text(
+                0.5,
+                0.95,
+                f"price blocks {first:.0f} at first, {last:.0f} at last",
+                transform=axes.transAxes,
+                ha="center",
+                va="top",
+                fontsize=7,
+                color="white",
+            )
+            axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
+        figure.supylabel("mines and plants planned outside China (number, axis cut)", fontsize=8)
+        handles = [
+            mpl.patches.Patch(
+                color=color, label="decided" if name == "decided" else f"blocked by {name}"
+            )
+            for name, (_, color) in reversed(WAITING.items())
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    return figure
+
+
 FIGURES: dict[str, Callable[[Comparison], Figure]] = {
     "price_paths": price_paths,
     "capacity_outside_china": capacity_outside,
     "cost_against_supply": cost_against_supply,
+    "what_blocked_projects": what_blocked,
 }
 
 

@@ -267,6 +267,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
         planned = p.life.status
         p.reach(self.world.scrap_returned_t())
+        self._grant_permits()
         spent = p.plan(
             self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]
         )
@@ -291,6 +292,14 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))
 
+    def _grant_permits(self) -> None:
+        """Cut the lead time of projects whose permits come early, while a rule offers it."""
+        p, m, rules = self.producers, self.processors, self.regime
+        stage = np.concatenate([np.full(p.rows, MINE), m.stage])
+        at = stage, np.concatenate([p.place, m.place])
+        cut = (self.world.permit < rules.early_permit_share[at]) * rules.lead_time_cut_share[at]
+        p.life.permit_cut_share, m.life.permit_cut_share = cut[: p.rows], cut[p.rows :]
+
     def _finance(self, before: np.ndarray, capital_usd: np.ndarray) -> None:
         """Set the time and cost of the projects decided this month, and finance them.
 
@@ -306,8 +315,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         started = (before == Status.PLANNED) & (status == Status.BUILDING)
         place = np.concatenate([p.place, m.place])
         stage = np.concatenate([np.full(p.rows, MINE), m.stage])
-        early = self.world.permit < rules.early_permit_share[stage, place]
-        cut = early * rules.lead_time_cut_share[stage, place]
+        cut = np.concatenate([p.life.permit_cut_share, m.life.permit_cut_share])
         time = np.where(started, (1.0 - cut) * (1.0 + rules.time_added_share[stage, place]), 1.0)
         cost = np.where(started, 1.0 + rules.capital_added_share[stage, place], 1.0)
         p.life.reschedule(time[: p.rows], cost[: p.rows])

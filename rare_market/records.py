@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rare_market.clearing import Clearing
 
 CHANNELS = ("market", "tied", "offtake", "reserve")
+# what keeps a planned project from being decided; the last is the half-year of the decision
+BLOCKS = ("", "price", "finance", "credibility", "permit", "decision")
 FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
 EXCESS_LIMIT = 1e-9  # largest excess demand, and violated slackness in USD/kg, per tonne traded
@@ -197,6 +199,8 @@ class Records:
         ``[period, element, column of MASS_COLUMNS]`` tonnes as oxide.
     facility_status, facility_output_t
         ``[period, facility]``.
+    facility_blocked
+        ``[period, facility]`` code of :data:`BLOCKS`, of planned projects.
     gap_relative, excess_demand_t, slackness_usd, fallback
         ``[period, good]`` the clearing's certificate, and whether the slower method was needed.
     quota_rent_usd_per_kg
@@ -252,6 +256,7 @@ class Records:
         self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
         self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
         self.facility_output_t = np.zeros((periods, len(facility)))
+        self.facility_blocked = np.zeros((periods, len(facility)), dtype=np.int8)
         self.gap_relative = np.zeros((periods, goods))
         self.excess_demand_t = np.zeros((periods, goods))
         self.slackness_usd = np.zeros((periods, goods))
@@ -559,6 +564,7 @@ class Records:
             "stage": Label(FACILITY_STAGES, np.tile(self.facility_stage, n)),
             "place": Label(self.catalogue.places, np.tile(self.facility_place, n)),
             "status": Label(FACILITY_STATUSES, self.facility_status[:n].ravel()),
+            "blocked_by": Label(BLOCKS, self.facility_blocked[:n].ravel()),
             "output_t": self.facility_output_t[:n].ravel(),
         }
 

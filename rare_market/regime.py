@@ -6,7 +6,7 @@ exist. :func:`open_regime` is trade with no rule at all: freight is then the onl
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -213,6 +213,32 @@ class Regime(NamedTuple):
     def export_tax_share(self) -> np.ndarray:
         """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
         return self.vat_not_refunded_share + self.export_duty_share
+
+    @property
+    def doubted(self) -> bool:
+        """Whether investors do not fully believe some contract or offer of finance."""
+        offers = (*self.price_floors, *self.offtakes, *self.finance, *self.announced)
+        return any(
+            offer.scheme.belief_share < 1.0 for offer in offers if not isinstance(offer, Threat)
+        )
+
+    def believed(self) -> Regime:
+        """Rules of which investors believe every contract and offer; threats are as they are."""
+
+        def sure(offers: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(
+                offer
+                if isinstance(offer, Threat)
+                else offer._replace(scheme=offer.scheme._replace(belief_share=1.0))
+                for offer in offers
+            )
+
+        return self._replace(
+            price_floors=sure(self.price_floors),
+            offtakes=sure(self.offtakes),
+            finance=sure(self.finance),
+            announced=sure(self.announced),
+        )
 
     def promised(self) -> Regime:
         """Rules with the contracts and threats that investors reckon with: announced ones too."""

@@ -14,7 +14,7 @@ import numpy as np
 from rare_market import measures
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, OPEN
 from rare_market.ledger import KINDS
-from rare_market.records import Records
+from rare_market.records import BLOCKS, FACILITY_STATUSES, Records
 
 HEADLINE_GOOD = "ndpr_oxide"
 UPSTREAM = ("mine", "separation")
@@ -80,6 +80,22 @@ def _used_ndpr(records: Records) -> np.ndarray:
     return np.asarray(records.used_t[: records.periods].sum(axis=2) @ content)
 
 
+def _blocked(records: Records, block: str) -> np.ndarray:
+    """Planned projects outside China that wait for a reason, by month."""
+    abroad = records.facility_place != records.catalogue.china
+    waiting = records.facility_blocked[: records.periods, abroad] == BLOCKS.index(block)
+    return np.asarray(waiting.sum(axis=1, dtype=float))
+
+
+def _decided(records: Records) -> np.ndarray:
+    """Projects outside China planned in the first month and decided since, by month."""
+    abroad = records.facility_place != records.catalogue.china
+    planned = FACILITY_STATUSES.index("planned")
+    status = records.facility_status[: records.periods, abroad]
+    first = records.facility_blocked[0, abroad] > 0
+    return np.asarray((first & (status != planned)).sum(axis=1, dtype=float))
+
+
 SERIES: dict[str, Callable[[Records], np.ndarray]] = {
     "price_inside_usd_per_kg": _price_inside,
     "price_outside_usd_per_kg": _price_outside,
@@ -96,4 +112,15 @@ SERIES: dict[str, Callable[[Records], np.ndarray]] = {
     "outside_downstream_musd": partial(_earned, china=False, upstream=False),
     "allied_treasury_musd": partial(_treasury, china=False),
     "allied_users_spend_musd": partial(_users_spend, china=False),
+    **{f"blocked_by_{block}_projects": partial(_blocked, block=block) for block in BLOCKS[1:]},
+    "decided_projects": _decided,
 }
+# what becomes of the projects outside China that were planned at the start, layer by layer
+BLOCKED_SERIES = (
+    "decided_projects",
+    "blocked_by_decision_projects",
+    "blocked_by_permit_projects",
+    "blocked_by_credibility_projects",
+    "blocked_by_finance_projects",
+    "blocked_by_price_projects",
+)

@@ -163,6 +163,12 @@ class World(NamedTuple):
         records.output_t[t] = self._by_stage(output_t * plant)
         records.cash_usd[t] = self._by_stage(np.concatenate([p.cash_usd, m.cash_usd]))
         records.facility_status[t], records.facility_output_t[t] = status, output_t
+        # a mine tied to a planned plant is decided with it
+        with_plant = (p.plant != NO_PLANT) & (p.life.blocked > 0)
+        of_plant = np.append(m.life.blocked, 0)[p.plant]
+        mines = np.where(with_plant & (of_plant > 0), of_plant, p.life.blocked)
+        blocked = np.concatenate([mines, m.life.blocked])
+        records.facility_blocked[t] = np.where(status == Status.PLANNED, blocked, 0)
 
         records.used_t[t] = used_t = self.by_good(b.good, b.place, b.consumed_t)
         records.shortage_t[t] = self.by_good(b.good, b.place, b.shortage_t)

@@ -9,7 +9,7 @@ from rare_market import measures
 from rare_market.model import simulate
 from rare_market.policies import OfftakeGuarantee, PriceFloor, Undercutting
 from rare_market.scenario import Scenario
-from rare_market.series import SERIES
+from rare_market.series import BLOCKED_SERIES, SERIES
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,26 @@ def test_capacity_at_the_end_of_a_year_is_that_of_its_last_month(run):
         last = series[f"{stage}_outside_t_per_year"][11]
         assert last == pytest.approx(measures.capacity_outside_t_per_year(records, stage, 2024))
     assert (series["separation_idle_outside_t_per_year"] >= 0).all()
+
+
+def test_every_project_planned_outside_china_is_blocked_by_something_or_decided(run):
+    """The layers of the figure add up to the same number in every month."""
+    records, series = run
+    layers = sum(series[name] for name in BLOCKED_SERIES)
+    assert (layers == layers[0]).all()
+    assert layers[0] > 50
+    frame = records.frame("facilities")
+    assert (frame.loc[frame["status"] != "planned", "blocked_by"] == "").all()
+    assert (frame.loc[frame["status"] == "planned", "blocked_by"] != "").all()
+
+
+def test_doubt_blocks_projects_that_a_believed_floor_builds():
+    """Credibility is the reason only where a promise is doubted."""
+    doubted, believed = (
+        SERIES["blocked_by_credibility_projects"](
+            simulate(Scenario(years=3), [PriceFloor(start_year=2024.5, belief_share=belief)])
+        )
+        for belief in (0.3, 1.0)
+    )
+    assert doubted.sum() > 0
+    assert believed.sum() == 0

@@ -13,8 +13,10 @@ import numpy as np
 from rare_market.contracts import Offtake, PriceFloor, Threat
 from rare_market.finance import Finance, charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.records import BLOCKS
 from rare_market.scenario import Scenario
 
+FREE, PRICE, FINANCE, CREDIBILITY, PERMIT, DECISION = range(len(BLOCKS))
 START_SHARE = 0.2  # of nameplate in the first month (facts, section 4: Molycorp, Serra Verde)
 RESTART_AGE_SHARE = 0.5  # of the ramp already behind a plant that restarts
 SIGNAL_MONTHS = 6  # a decision needs this many months of a clear signal in a row
@@ -39,6 +41,22 @@ STATUS_OF_WORD = {
     "planned": Status.PLANNED,
     "closed": Status.CLOSED,
 }
+
+
+class Prospect(NamedTuple):
+    """What a project looks at, ``[facility]`` USD/kg.
+
+    Attributes
+    ----------
+    margin, charge
+        expected margin of a new plant, and the capital charge it must cover.
+    cheap_charge
+        that charge if all its revenue were secured.
+    """
+
+    margin: np.ndarray
+    charge: np.ndarray
+    cheap_charge: np.ndarray
 
 
 class Spending(NamedTuple):
@@ -156,6 +174,10 @@ class Lifecycle:
         self.bad_months = np.zeros(len(nameplate))
         self.good_months = np.zeros(len(nameplate))
         self.idle_months = np.zeros(len(nameplate))
+        self.permit_cut_share = np.zeros(
+            len(nameplate)
+        )  # of the lead time, where permits are early
+        self.blocked = np.full(len(nameplate), FREE, dtype=np.int8)
         self._mothball_margin_share = scenario.mothball_margin_share
         self._expansion_per_year = scenario.expansion_per_year
         self.practised = practised
@@ -200,6 +222,38 @@ class Lifecycle:
             self._hurdle_rate_per_year,
             self._life_years,
         )
+
+    def may_start(self, period: int) -> np.ndarray:
+        """Whether a project may be decided: its announced date, less what early permits save."""
+        saved = self.permit_cut_share * self.build_months
+        return np.asarray(period >= self.earliest_month - saved)
+
+    def why_blocked(self, period: int, seen: Prospect, believed: Prospect) -> np.ndarray:
+        r"""What keeps each planned project from being decided, a code of ``BLOCKS``.
+
+        .. math::
+
+            \text{price:} \quad & \pi < \kappa_s \
+            \text{finance:} \quad & \kappa_s \le \pi < \kappa \
+            \text{credibility:} \quad & \pi < \kappa,\ \pi_1 \ge \kappa_1 \
+            \text{permit:} \quad & \pi \ge \kappa, \text{ before the date it may start}
+
+        with the margin :math:`\pi`, the charge :math:`\kappa`, that charge :math:`\kappa_s` if all
+        revenue were secured, and :math:`\pi_1, \kappa_1` if every promise were believed. The third
+        goes before the first two. Where nothing blocks, the half-year of decision runs.
+
+        Parameters
+        ----------
+        period
+            month of the run.
+        seen, believed
+            as investors see it, and as they would if they believed every contract and offer.
+        """
+        pays = seen.margin >= seen.charge
+        blocked = np.where(seen.margin >= seen.cheap_charge, FINANCE, PRICE)
+        blocked = np.where(believed.margin >= believed.charge, CREDIBILITY, blocked)
+        blocked = np.where(pays, np.where(self.may_start(period), DECISION, PERMIT), blocked)
+        return np.where(self.status == Status.PLANNED, blocked, FREE).astype(np.int8)
 
     def reschedule(self, time_share: np.ndarray, cost_share: np.ndarray) -> None:
         """Let building take that part of its time and cost that part of its capital.
@@ -317,8 +371,8 @@ class Lifecycle:
         cash_usd: np.ndarray,
         cash_margin_usd_per_kg: np.ndarray,
         cash_cost_usd_per_kg: np.ndarray,
-        project_margin_usd_per_kg: np.ndarray,
-        charge_usd_per_kg: np.ndarray,
+        prospect: Prospect,
+        believed: Prospect | None = None,
     ) -> np.ndarray:
         r"""Move every facility by one month.
 
@@ -336,8 +390,8 @@ class Lifecycle:
             ``[facility]`` its account after the month's operation.
         cash_margin_usd_per_kg, cash_cost_usd_per_kg
             ``[facility]`` today's margin on cash cost, and that cost.
-        project_margin_usd_per_kg, charge_usd_per_kg
-            ``[facility]`` expected margin of a new plant, and the capital charge it must cover.
+        prospect, believed
+            of a new plant; and if investors believed all that is promised, where they do not.
 
         Returns
         -------
@@ -351,8 +405,9 @@ class Lifecycle:
         step = np.where(losing, 1.0, -1.0)
         self.bad_months = np.where(operating, np.maximum(self.bad_months + step, 0.0), 0.0)
         earning = cash_margin_usd_per_kg > self._restart_margin_share * cash_cost_usd_per_kg
-        planned = (self.status == Status.PLANNED) & (period >= self.earliest_month)
-        worth_it = project_margin_usd_per_kg >= charge_usd_per_kg
+        planned = (self.status == Status.PLANNED) & self.may_start(period)
+        worth_it = prospect.margin >= prospect.charge
+        self.blocked = self.why_blocked(period, prospect, believed or prospect)
         sold = ~self.bankrupt | (self.idle_months >= self._resale_months)
         signal = (idle & earning & sold) | (planned & worth_it)
         self.good_months = np.where(signal, self.good_months + 1, 0.0)
@@ -381,7 +436,7 @@ class Lifecycle:
             np.ones(1), np.array([self._hurdle_rate_per_year]), self._life_years
         )
         failed = self.serve_debt(
-            cash_usd - self._cash_before_usd, spent_usd, project_margin_usd_per_kg / annuity
+            cash_usd - self._cash_before_usd, spent_usd, prospect.margin / annuity
         )
         self._cash_before_usd = cash_usd - spent_usd
         self.fail(failed)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Spending
+from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Prospect, Spending
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -509,6 +509,26 @@ class Processors:
         self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
 
         # whether to go on, or to build
+        prospect = self._prospect(bulletin, regime, tied_feed_usd_per_kg)
+        believed = None
+        if regime.doubted:
+            believed = self._prospect(bulletin, regime.believed(), tied_feed_usd_per_kg)
+        self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
+        cost = self.conversion_usd_per_kg + feed_cost
+        operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)
+        self.cash_usd -= operating_cost_usd
+        capex_usd = life.expand(prospect.margin, self.wanted_activity_t > BUSY_SHARE * able_t)
+        capex_usd = capex_usd + life.advance(
+            period, self.cash_usd, margin, cost, prospect, believed
+        )
+        self.cash_usd -= capex_usd
+        return Spending(operating_cost_usd, capex_usd)
+
+    def _prospect(
+        self, bulletin: Bulletin, regime: Regime, tied_feed_usd_per_kg: np.ndarray
+    ) -> Prospect:
+        """What a new plant looks at: its margin, with contracts, and the charge on its capital."""
+        life, leg, feed = self.life, self.product, self.feed
         promised = regime.promised()
         long_price = bulletin.prudent_netback_usd_per_kg()[leg.good, leg.place]
         for threat in promised.threats:
@@ -534,15 +554,7 @@ class Processors:
             secured * life.secured_charge_usd_per_kg
             + (1.0 - secured) * life.capital_charge_usd_per_kg
         )
-        charge = charge * life.finance_factor(regime.finance, self.name, self.place, self.stage)
-        charge = charge * (1.0 + regime.capital_added_share[self.stage, self.place])
-        self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
-        cost = self.conversion_usd_per_kg + feed_cost
-        operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)
-        self.cash_usd -= operating_cost_usd
-        capex_usd = life.expand(project_margin, self.wanted_activity_t > BUSY_SHARE * able_t)
-        capex_usd = capex_usd + life.advance(
-            period, self.cash_usd, margin, cost, project_margin, charge
+        factor = life.finance_factor(regime.finance, self.name, self.place, self.stage) * (
+            1.0 + regime.capital_added_share[self.stage, self.place]
         )
-        self.cash_usd -= capex_usd
-        return Spending(operating_cost_usd, capex_usd)
+        return Prospect(project_margin, factor * charge, factor * life.secured_charge_usd_per_kg)

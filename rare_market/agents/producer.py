@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.lifecycle import Lifecycle, Spending, Status
+from rare_market.agents.lifecycle import Lifecycle, Prospect, Spending, Status
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -334,13 +334,23 @@ class Producers:
             self.cash_usd,
             margin + s.mine_cost_spread_share * self.cost_usd_per_kg,
             self.cost_usd_per_kg,
-            project_margin,
-            life.capital_charge_usd_per_kg
-            * life.finance_factor(regime.finance, self.name, self.place, MINE)
-            * (1.0 + regime.capital_added_share[MINE, self.place]),
+            self._prospect(project_margin, regime),
+            self._prospect(project_margin, regime.believed()) if regime.doubted else None,
         )
         self.cash_usd -= capex_usd
         return Spending(operating_cost_usd, capex_usd)
+
+    def _prospect(self, margin_usd_per_kg: np.ndarray, regime: Regime) -> Prospect:
+        """What a project looks at: no contract covers ore, so finance alone moves the charge."""
+        life = self.life
+        factor = life.finance_factor(regime.finance, self.name, self.place, MINE) * (
+            1.0 + regime.capital_added_share[MINE, self.place]
+        )
+        return Prospect(
+            margin_usd_per_kg,
+            factor * life.capital_charge_usd_per_kg,
+            factor * life.secured_charge_usd_per_kg,
+        )
 
     def fail_with(self, failed_plants: np.ndarray) -> None:
         """Stop the mines that belong to plants gone bankrupt this month."""

@@ -11,10 +11,12 @@ from rare_market.agents.lifecycle import (
     SIGNAL_MONTHS,
     START_SHARE,
     Lifecycle,
+    Prospect,
     Status,
     capital_charge_usd_per_kg,
     ramp_share,
 )
+from rare_market.records import BLOCKS
 from rare_market.scenario import Scenario
 from tests.conftest import PERIODS, lifecycle
 
@@ -29,6 +31,10 @@ PLAIN = Scenario(
 )
 
 
+def prospect(margin: np.ndarray, charge: np.ndarray, cheap_share: float = 0.6) -> Prospect:
+    return Prospect(margin, charge, cheap_share * charge)
+
+
 def advance(
     life: Lifecycle, months: int, margin: float, cost: float = 10.0, project: float = -1e9
 ) -> list[int]:
@@ -41,8 +47,7 @@ def advance(
             np.zeros(rows),
             np.full(rows, margin),
             np.full(rows, cost),
-            np.full(rows, project),
-            life.capital_charge_usd_per_kg,
+            prospect(np.full(rows, project), life.capital_charge_usd_per_kg),
         )
         seen.append(int(life.status[0]))
     return seen
@@ -193,7 +198,9 @@ def test_building_takes_the_lead_time_and_the_delay_and_costs_the_budget():
     spent, months = 0.0, 0
     while life.status[0] == Status.BUILDING:
         none, some = np.zeros(1), np.ones(1)
-        spent += float(life.advance(SIGNAL_MONTHS + months, none, none, some, none, some)[0])
+        spent += float(
+            life.advance(SIGNAL_MONTHS + months, none, none, some, prospect(none, some))[0]
+        )
         months += 1
     assert months == 30
     assert spent == pytest.approx(24e6)
@@ -231,8 +238,7 @@ def test_a_row_of_many_facilities_lives_as_that_facility_alone(words, margins):
                 np.zeros(rows),
                 np.full(rows, margin),
                 np.full(rows, 10.0),
-                np.full(rows, margin + 3.0),
-                life.capital_charge_usd_per_kg,
+                prospect(np.full(rows, margin + 3.0), life.capital_charge_usd_per_kg),
             )
         assert many.status.tolist() == [int(life.status[0]) for life in alone]
         np.testing.assert_array_equal(
@@ -254,7 +260,8 @@ def indebted(earned_usd: float, worth_usd_per_kg: float, months: int = 48) -> Li
     for _ in range(months):
         operating = life.status[0] == Status.OPERATING
         cash += earned_usd if operating else 0.0
-        spent = life.advance(0, *(np.array([v]) for v in (cash, 1.0, 10.0, worth_usd_per_kg, 1e9)))
+        column = [np.array([v]) for v in (cash, 1.0, 10.0, worth_usd_per_kg, 1e9)]
+        spent = life.advance(0, *column[:3], prospect(*column[3:]))
         cash -= float(spent[0])
     return life
 
@@ -292,3 +299,24 @@ def test_an_unused_plant_in_debt_pays_its_fixed_cost_and_one_without_does_not():
     life.debt_usd = np.array([1e6, 0.0])
     cost = life.idle_cost_usd(np.full(2, 5.0), np.full(2, 60.0))
     assert cost.tolist() == pytest.approx([0.4 * 5.0 * 40.0 * 1000.0, 0.0])
+
+
+def test_what_blocks_a_project_is_the_first_thing_that_would_have_to_change():
+    """A charge of 8, or 5 at the rate of secured revenue; the date comes last."""
+    life = lifecycle(6, status="planned")
+    life.earliest_month = np.array([0.0, 0.0, 0.0, 9.0, 0.0, 0.0])
+    seen = Prospect(np.array([4.0, 6.0, 6.0, 9.0, 9.0, 4.0]), np.full(6, 8.0), np.full(6, 5.0))
+    believed = Prospect(np.array([4.0, 6.0, 8.5, 9.0, 9.0, 8.5]), seen.charge, seen.cheap_charge)
+    names = [BLOCKS[code] for code in life.why_blocked(3, seen, believed)]
+    assert names == ["price", "finance", "credibility", "permit", "decision", "credibility"]
+    life.status[:] = Status.OPERATING
+    assert not life.why_blocked(3, seen, believed).any()
+
+
+def test_early_permits_let_a_project_start_before_its_announced_date():
+    """A quarter of 24 months."""
+    life = lifecycle(2, status="planned", lead_time_years=2.0)
+    life.earliest_month[:] = 10.0
+    life.permit_cut_share = np.array([0.25, 0.0])
+    assert life.may_start(4).tolist() == [True, False]
+    assert life.may_start(3).tolist() == [False, False]
