@@ -20,7 +20,11 @@ from tests.conftest import columns_of, edited_data, first_difference, run
 
 ODD = Path(__file__).parent.parent / "docs" / "model" / "odd.md"
 STEP = re.compile(r"^\d+\. \*\*(\w+)\*\*", re.MULTILINE)
-ROW_COLUMNS = ("facility_status", "facility_output_t")  # in the order of the rows of the table
+ROW_COLUMNS = (
+    "facility_status",
+    "facility_output_t",
+    "facility_blocked",
+)  # in the order of the rows of the table
 
 
 def test_the_same_seed_gives_the_same_bytes(short_scenario, short_run):
