@@ -265,7 +265,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p, m, ledger = self.producers, self.processors, self.ledger
         outcome = self.bulletin._replace(**self.board.published())
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
-        planned = p.life.status
+        planned = p.life.status.copy()
         p.reach(self.world.scrap_returned_t())
         self._grant_permits()
         spent = p.plan(

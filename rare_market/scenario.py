@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rare_market.declare import (
     InvalidValueError,
     check_ranges,
@@ -383,6 +385,12 @@ class Scenario:
     def periods(self) -> int:
         """Number of months."""
         return 12 * self.years
+
+    def numbers(self) -> np.ndarray:
+        """All but the texts, a structured array of one row: what compiled rules can read."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {name: value for name, value in values.items() if not isinstance(value, str)}
+        return np.array([tuple(values.values())], dtype=[(name, float) for name in values])
 
     def replicate(self, replication: int) -> Scenario:
         """Return the same world under another draw of all chance."""

@@ -14,8 +14,10 @@ from rare_market.agents.trader import (
     expected_gain_share,
     expected_price_usd_per_kg,
     wanted_cover_months,
+    wanted_t,
 )
 from rare_market.book import Book
+from rare_market.compiled import compiled
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
@@ -32,6 +34,7 @@ class Buyer(Trader):
     """One sector in one place buying one good: a row of :class:`Buyers`."""
 
 
+@compiled
 def use_t(
     normal_t: np.ndarray,
     price_usd_per_kg: np.ndarray,
@@ -43,6 +46,7 @@ def use_t(
     return normal_t * (price / first_price_usd_per_kg) ** elasticity
 
 
+@compiled
 def redesign_aim_share(
     price_ratio: np.ndarray, cost_share: np.ndarray, trigger_share: float, elasticity: float
 ) -> np.ndarray:
@@ -71,6 +75,7 @@ def redesign_aim_share(
     return np.minimum(price_ratio ** (-elasticity * weight), 1.0)
 
 
+@compiled
 def researched_share(
     designed_share: np.ndarray, aim_share: np.ndarray, months: float, recovery_share: float
 ) -> np.ndarray:
@@ -80,7 +85,8 @@ def researched_share(
     -40 % in two years, little rebound).
     """
     gap = aim_share - designed_share
-    return designed_share + np.where(gap < 0.0, gap, recovery_share * gap) / months
+    moved = np.minimum(gap, 0.0) + recovery_share * np.maximum(gap, 0.0)
+    return designed_share + moved / months
 
 
 def activity_path(
@@ -178,7 +184,8 @@ class Buyers:
         self.consumed_t = demand_t.copy()
         self.shortage_t = np.zeros(self.rows)
         self.bought_t = np.zeros(self.rows)
-        self._scenario = scenario
+        self.want_t = np.zeros(self.rows)
+        self._numbers = scenario.numbers()
         # the book
         self.bid_row = np.repeat(np.arange(self.rows), BID_STEPS)
         self.bid_good, self.bid_place = good[self.bid_row], place[self.bid_row]
@@ -187,86 +194,168 @@ class Buyers:
 
     def post(self, period: int, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Bid for this month's use and for the gap in stock."""
-        s = self._scenario
-        price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
-        expected = expected_price_usd_per_kg(
-            price, bulletin.trend_per_month[self.good, self.place], self.extrapolation_share
-        )
-        self.alarm_share = np.maximum(self.alarm_share, regime.announced_alarm_share[self.place])
-        self.use_t = use_t(
-            self.normal_use_t(period),
-            expected,
-            self.first_price_usd_per_kg,
-            self.elasticity,
-        )
-        cover_months = wanted_cover_months(
-            self.cover_months,
-            expected_gain_share(
-                bulletin.trend_per_month[self.good, self.place],
-                price,
-                bulletin.long_price_usd_per_kg[self.good, self.place],
-                s,
-            ),
-            self.alarm_share,
-            s,
-        )
-        gap_t = self.use_t * cover_months - self.inventory_t
-        self.want_t = np.maximum(self.use_t + gap_t / s.stock_adjust_months, 0.0)
-        want_t = self.want_t
-        amount = np.empty((self.rows, BID_STEPS))
-        amount[:, 0] = URGENT_SHARE * want_t
-        amount[:, 1] = NORMAL_SHARE * want_t
-        amount[:, 2] = (1.0 - URGENT_SHARE - NORMAL_SHARE) * want_t
-        limit = np.empty((self.rows, BID_STEPS))
-        limit[:, 0] = expected * (1.0 + s.consumer_step_share)
-        limit[:, 1] = expected * NORMAL_FACTOR
-        limit[:, 2] = expected * PATIENT_FACTOR
-        book.post_bids("buyer", amount, np.minimum(limit, self.most_usd_per_kg[:, None]))
+        amount_t, limit = _bids(
+            self.good, self.place, self.buyer_class, self.normal_use_t(period),
+            self.first_price_usd_per_kg, self.elasticity, self.cover_months,
+            self.extrapolation_share, self.most_usd_per_kg, self.inventory_t,
+            bulletin.price_usd_per_kg, bulletin.trend_per_month, bulletin.long_price_usd_per_kg,
+            regime.announced_alarm_share, self.alarm_share, self.use_t, self.want_t,
+            self._numbers,
+        )  # fmt: skip
+        book.post_bids("buyer", amount_t, limit)
 
     def normal_use_t(self, period: int) -> np.ndarray:
         """Use at the first price of products as designed now, ``[buyer]``."""
-        asked_t = self.demand_t * self.demand_index[period]
-        of, to = self._switching, self.substitute[self._switching]
-        switched_t = asked_t[of] * (1.0 - self.kept_share[of])
-        asked_t = asked_t * self.kept_share
-        np.add.at(asked_t, to, switched_t)
-        return asked_t * self.intensity_share
+        return _normal_use_t(
+            self.demand_t, self.demand_index[period], self.kept_share, self.intensity_share,
+            self._switching, self.substitute,
+        )  # fmt: skip
 
     def settle(self, bid_fill_t: np.ndarray) -> None:
         """Take delivery and use; what stock cannot cover is a shortage."""
-        self.bought_t = bid_fill_t.reshape(self.rows, BID_STEPS).sum(axis=1)
-        held_t = self.inventory_t + self.bought_t
-        self.consumed_t = np.minimum(self.use_t, held_t)
-        self.shortage_t = self.use_t - self.consumed_t
-        self.inventory_t = held_t - self.consumed_t
-        urgent_t = URGENT_SHARE * self.want_t
-        unfilled = 1.0 - self.bought_t / np.maximum(urgent_t, 1e-9)
-        self.alarm_share = alarmed_share(
-            self.alarm_share,
-            np.where(self.want_t > 1e-9, np.clip(unfilled, 0.0, 1.0), 0.0),
-            self._scenario.alarm_months,
-        )
+        _settle(
+            bid_fill_t, self.use_t, self.want_t, self.inventory_t, self.bought_t,
+            self.consumed_t, self.shortage_t, self.alarm_share, self._numbers,
+        )  # fmt: skip
 
     def plan(self, bulletin: Bulletin) -> None:
         """Redesign products for the price of the month: research first, then what is made."""
-        s = self._scenario
-        stage_months = 0.5 * s.thrift_months
-        price = bulletin.price_usd_per_kg[self.good, self.place, self.buyer_class]
-        ratio = np.maximum(price, SMALLEST_PRICE_USD_PER_KG) / self.first_price_usd_per_kg
+        _redesign(
+            self.good, self.place, self.buyer_class, self.first_price_usd_per_kg,
+            self.cost_share, self._switching, self.substitute, bulletin.price_usd_per_kg,
+            self.designed_share, self.intensity_share, self.kept_design_share, self.kept_share,
+            self._numbers,
+        )  # fmt: skip
+
+
+@compiled
+def _normal_use_t(
+    demand_t: np.ndarray,
+    index: np.ndarray,
+    kept_share: np.ndarray,
+    intensity_share: np.ndarray,
+    switching: np.ndarray,
+    substitute: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Buyers.normal_use_t`."""
+    normal_t = demand_t * index * kept_share
+    for i in switching:
+        normal_t[substitute[i]] += demand_t[i] * index[i] * (1.0 - kept_share[i])
+    return normal_t * intensity_share
+
+
+@compiled
+def _bids(
+    good: np.ndarray,
+    place: np.ndarray,
+    buyer_class: np.ndarray,
+    normal_t: np.ndarray,
+    first_price_usd_per_kg: np.ndarray,
+    elasticity: np.ndarray,
+    usual_cover_months: np.ndarray,
+    extrapolation_share: np.ndarray,
+    most_usd_per_kg: np.ndarray,
+    inventory_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    announced_alarm_share: np.ndarray,
+    alarm_share: np.ndarray,
+    used_t: np.ndarray,
+    want_t: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quantity and limit of the bids, ``[buyer, step]``; alarm, use and want are updated."""
+    s, rows = numbers[0], len(good)
+    amount_t, limit = np.empty((rows, BID_STEPS)), np.empty((rows, BID_STEPS))
+    steps = (
+        (URGENT_SHARE, 1.0 + s.consumer_step_share),
+        (NORMAL_SHARE, NORMAL_FACTOR),
+        (1.0 - URGENT_SHARE - NORMAL_SHARE, PATIENT_FACTOR),
+    )
+    for i in range(rows):
+        here = (good[i], place[i])
+        price = price_usd_per_kg[good[i], place[i], buyer_class[i]]
+        trend = trend_per_month[here]
+        expected = expected_price_usd_per_kg(price, trend, extrapolation_share[i])
+        alarm_share[i] = max(alarm_share[i], announced_alarm_share[place[i]])
+        used_t[i] = use_t(normal_t[i], expected, first_price_usd_per_kg[i], elasticity[i])
+        gain = expected_gain_share(trend, price, long_price_usd_per_kg[here], s)
+        cover = wanted_cover_months(usual_cover_months[i], gain, alarm_share[i], s)
+        want_t[i] = wanted_t(used_t[i], cover, inventory_t[i], s.stock_adjust_months)
+        for k in range(BID_STEPS):
+            share, factor = steps[k]
+            amount_t[i, k] = share * want_t[i]
+            limit[i, k] = min(expected * factor, most_usd_per_kg[i])
+    return amount_t, limit
+
+
+@compiled
+def _settle(
+    bid_fill_t: np.ndarray,
+    used_t: np.ndarray,
+    want_t: np.ndarray,
+    inventory_t: np.ndarray,
+    bought_t: np.ndarray,
+    consumed_t: np.ndarray,
+    shortage_t: np.ndarray,
+    alarm_share: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
+    """See :meth:`Buyers.settle`."""
+    s = numbers[0]
+    for i in range(len(used_t)):
+        bought_t[i] = 0.0
+        for k in range(i * BID_STEPS, (i + 1) * BID_STEPS):
+            bought_t[i] += bid_fill_t[k]
+        held_t = inventory_t[i] + bought_t[i]
+        consumed_t[i] = min(used_t[i], held_t)
+        shortage_t[i] = used_t[i] - consumed_t[i]
+        inventory_t[i] = held_t - consumed_t[i]
+        unfilled = 0.0
+        if want_t[i] > 1e-9:
+            unfilled = 1.0 - bought_t[i] / max(URGENT_SHARE * want_t[i], 1e-9)
+            unfilled = min(max(unfilled, 0.0), 1.0)
+        alarm_share[i] = alarmed_share(alarm_share[i], unfilled, s.alarm_months)
+
+
+@compiled
+def _redesign(
+    good: np.ndarray,
+    place: np.ndarray,
+    buyer_class: np.ndarray,
+    first_price_usd_per_kg: np.ndarray,
+    cost_share: np.ndarray,
+    switching: np.ndarray,
+    substitute: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    designed_share: np.ndarray,
+    intensity_share: np.ndarray,
+    kept_design_share: np.ndarray,
+    kept_share: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
+    """See :meth:`Buyers.plan`."""
+    s, ratio = numbers[0], np.empty(len(good))
+    months = 0.5 * s.thrift_months
+    for i in range(len(good)):
+        price = price_usd_per_kg[good[i], place[i], buyer_class[i]]
+        ratio[i] = max(price, SMALLEST_PRICE_USD_PER_KG) / first_price_usd_per_kg[i]
         aim = redesign_aim_share(
-            ratio, self.cost_share, s.thrift_trigger_share, s.thrift_elasticity
+            ratio[i], cost_share[i], s.thrift_trigger_share, s.thrift_elasticity
         )
-        self.designed_share = researched_share(
-            self.designed_share, aim, stage_months, s.thrift_recovery_share
+        designed_share[i] = researched_share(
+            designed_share[i], aim, months, s.thrift_recovery_share
         )
-        self.intensity_share += (self.designed_share - self.intensity_share) / stage_months
-        of = self._switching
-        if len(of):
-            dearer = ratio[of] / ratio[self.substitute[of]]
-            aim = redesign_aim_share(
-                dearer, self.cost_share[of] * ratio[of], s.thrift_trigger_share, s.switch_elasticity
-            )
-            self.kept_design_share[of] = researched_share(
-                self.kept_design_share[of], aim, stage_months, s.thrift_recovery_share
-            )
-            self.kept_share += (self.kept_design_share - self.kept_share) / stage_months
+        intensity_share[i] += (designed_share[i] - intensity_share[i]) / months
+    for i in switching:
+        aim = redesign_aim_share(
+            ratio[i] / ratio[substitute[i]],
+            cost_share[i] * ratio[i],
+            s.thrift_trigger_share,
+            s.switch_elasticity,
+        )
+        kept_design_share[i] = researched_share(
+            kept_design_share[i], aim, months, s.thrift_recovery_share
+        )
+        kept_share[i] += (kept_design_share[i] - kept_share[i]) / months

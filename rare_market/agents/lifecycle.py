@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.contracts import Offtake, PriceFloor, Threat
 from rare_market.finance import Finance, charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
@@ -32,6 +33,7 @@ class Status(IntEnum):
     CLOSED = 4
 
 
+OPERATING, MOTHBALLED, BUILDING, PLANNED, CLOSED = (int(status) for status in Status)
 STATUS_OF_WORD = {
     "operating": Status.OPERATING,
     "ramping": Status.OPERATING,
@@ -82,6 +84,7 @@ class Luck(NamedTuple):
     outage: np.ndarray
 
 
+@compiled
 def ramp_share(age_months: np.ndarray, ramp_months: np.ndarray) -> np.ndarray:
     r"""Share of nameplate a plant reaches at an age: :math:`\min(1,\ s_0 + (1-s_0)\,t/T)`."""
     return np.minimum(1.0, START_SHARE + (1.0 - START_SHARE) * age_months / ramp_months)
@@ -163,27 +166,20 @@ class Lifecycle:
         self.liquidity_usd = np.zeros(len(nameplate))
         self.bankrupt = np.zeros(len(nameplate), dtype=bool)  # since when nobody runs it
         self._cash_before_usd = np.zeros(len(nameplate))
-        self._debt_share = scenario.debt_share
-        self._liquidity_share = scenario.liquidity_share
-        self._debt_rate_per_year = scenario.debt_rate_per_year
-        self._fixed_cost_share = scenario.fixed_cost_share
-        self._resale_months = scenario.resale_months
+        self._numbers = scenario.numbers()
+        self._annuity = capital_charge_usd_per_kg(
+            np.ones(1), np.array([scenario.hurdle_rate_per_year]), scenario.project_life_years
+        )
         self.outage = luck.outage
         self._life_years = scenario.project_life_years
         self._hurdle_rate_per_year = scenario.hurdle_rate_per_year
         self.bad_months = np.zeros(len(nameplate))
         self.good_months = np.zeros(len(nameplate))
         self.idle_months = np.zeros(len(nameplate))
-        self.permit_cut_share = np.zeros(
-            len(nameplate)
-        )  # of the lead time, where permits are early
+        # of the lead time, where permits are early
+        self.permit_cut_share = np.zeros(len(nameplate))
         self.blocked = np.full(len(nameplate), FREE, dtype=np.int8)
-        self._mothball_margin_share = scenario.mothball_margin_share
-        self._expansion_per_year = scenario.expansion_per_year
         self.practised = practised
-        self._mothball_months = scenario.mothball_months
-        self._closure_months = scenario.closure_months
-        self._restart_margin_share = scenario.restart_margin_share
 
     def covered_share(self, years_left: float, years_until: float = 0.0) -> np.ndarray:
         r"""Part of a project's capital recovery that falls within a contract's years.
@@ -249,11 +245,10 @@ class Lifecycle:
         seen, believed
             as investors see it, and as they would if they believed every contract and offer.
         """
-        pays = seen.margin >= seen.charge
-        blocked = np.where(seen.margin >= seen.cheap_charge, FINANCE, PRICE)
-        blocked = np.where(believed.margin >= believed.charge, CREDIBILITY, blocked)
-        blocked = np.where(pays, np.where(self.may_start(period), DECISION, PERMIT), blocked)
-        return np.where(self.status == Status.PLANNED, blocked, FREE).astype(np.int8)
+        return _why_blocked(
+            self.status, self.may_start(period), seen.margin, seen.charge, seen.cheap_charge,
+            believed.margin, believed.charge,
+        )  # fmt: skip
 
     def reschedule(self, time_share: np.ndarray, cost_share: np.ndarray) -> None:
         """Let building take that part of its time and cost that part of its capital.
@@ -273,9 +268,9 @@ class Lifecycle:
 
     def able_t(self, period: int) -> np.ndarray:
         """Most a facility can make this month: operating, ramp, outage."""
-        ramp = ramp_share(self.age_months, self.ramp_months)
-        able = self.capacity_t * ramp * (1.0 - self.outage[period])
-        return np.where(self.status == Status.OPERATING, able, 0.0)
+        return _able_t(
+            self.status, self.capacity_t, self.age_months, self.ramp_months, self.outage[period]
+        )
 
     def expand(self, margin_usd_per_kg: np.ndarray, busy: np.ndarray) -> np.ndarray:
         r"""Let busy plants grow where the trade is practised, as margin exceeds capital charge.
@@ -296,15 +291,11 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent.
         """
-        excess = np.clip(
-            margin_usd_per_kg / np.maximum(self.capital_charge_usd_per_kg, 1e-3) - 1.0, 0, 1
-        )
-        grows = busy & self.practised & ~self.informal & (self.status == Status.OPERATING)
-        added_t = np.where(
-            grows, self.capacity_t * excess * self._expansion_per_year / MONTHS_PER_YEAR, 0.0
-        )
-        self.capacity_t = self.capacity_t + added_t
-        return added_t * MONTHS_PER_YEAR * 1000.0 * self.capex_usd_per_kg_year
+        grows = busy & self.practised & ~self.informal
+        return _expand(
+            self.status, grows, margin_usd_per_kg, self.capital_charge_usd_per_kg,
+            self.capex_usd_per_kg_year, self.capacity_t, self._numbers,
+        )  # fmt: skip
 
     def idle_cost_usd(self, cost_usd_per_kg: np.ndarray, activity_t: np.ndarray) -> np.ndarray:
         r"""Fixed cost of what an indebted plant does not use: :math:`\phi\,c\,(k - x)`.
@@ -312,9 +303,8 @@ class Lifecycle:
         Crews and maintenance of a plant that ramps slowly are paid on its nameplate (Molycorp: a
         quarter of nameplate in its second year).
         """
-        unused_t = np.maximum(self.capacity_t - activity_t, 0.0) * (self.status == Status.OPERATING)
-        return np.where(
-            self.debt_usd > 0.0, self._fixed_cost_share * cost_usd_per_kg * unused_t * 1000.0, 0.0
+        return _idle_cost_usd(
+            self.status, self.debt_usd, self.capacity_t, cost_usd_per_kg, activity_t, self._numbers
         )
 
     def fail(self, rows: np.ndarray) -> None:
@@ -325,45 +315,8 @@ class Lifecycle:
         rows
             ``[facility]`` bool. They wait for a new owner, who paid little and owes nothing.
         """
-        self.bankrupt = self.bankrupt | rows
-        self.status = np.where(rows, Status.MOTHBALLED, self.status)
-        self.idle_months = np.where(rows, 0.0, self.idle_months)
-        self.debt_usd = np.where(rows, 0.0, self.debt_usd)
-
-    def serve_debt(
-        self, earned_usd: np.ndarray, spent_usd: np.ndarray, worth_usd_per_kg: np.ndarray
-    ) -> np.ndarray:
-        r"""Borrow while building, pay interest and repay while operating; returns who fails.
-
-        .. math:: D' = D\,(1 + \tfrac{r}{12}) + \delta I - R, \qquad
-                  L' = L + \pi - \tfrac{r}{12} D - R
-
-        A building project borrows the share :math:`\delta` of its outlay :math:`I` and its
-        interest. In operation the month's cash :math:`\pi` first pays interest; what exceeds the
-        liquidity that was raised with the plant repays debt. A facility whose liquidity is gone
-        fails, unless the margin expected in the long run is worth its debt: then lenders carry it
-        (JARE and Lynas in 2016).
-
-        Parameters
-        ----------
-        earned_usd, spent_usd
-            ``[facility]`` cash of operation and outlay on building this month.
-        worth_usd_per_kg
-            ``[facility]`` present value, per kg of yearly capacity, of the margin expected.
-        """
-        interest = self.debt_usd * self._debt_rate_per_year / MONTHS_PER_YEAR
-        borrowed = np.where(self.borrows, self._debt_share * spent_usd, 0.0)
-        building = self.status == Status.BUILDING
-        reserve = self._liquidity_share * self.capex_usd_per_kg_year * self.capacity_t * 12000.0
-        self.liquidity_usd = np.where(building & self.borrows, reserve, self.liquidity_usd)
-        serving = (self.status == Status.OPERATING) & (self.debt_usd > 0.0)
-        cash = np.where(serving, earned_usd - interest, 0.0)
-        liquidity = self.liquidity_usd + cash
-        repaid = np.where(serving, np.clip(liquidity - reserve, 0.0, self.debt_usd), 0.0)
-        self.liquidity_usd = liquidity - repaid
-        self.debt_usd = self.debt_usd + borrowed - repaid + np.where(building, interest, 0.0)
-        worth_usd = worth_usd_per_kg * self.capacity_t * MONTHS_PER_YEAR * 1000.0
-        return serving & (self.liquidity_usd < 0.0) & (worth_usd < self.debt_usd)
+        self.bankrupt[rows], self.status[rows] = True, MOTHBALLED
+        self.idle_months[rows], self.debt_usd[rows] = 0.0, 0.0
 
     def advance(
         self,
@@ -382,6 +335,15 @@ class Lifecycle:
         hurdle rate its revenue deserves, for :data:`SIGNAL_MONTHS` in a row:
         :math:`\bar\pi \ge k\,r/(1-(1+r)^{-n})`.
 
+        .. math:: D' = D\,(1 + \tfrac{r}{12}) + \delta I - R, \qquad
+                  L' = L + \pi - \tfrac{r}{12} D - R
+
+        A building project borrows the share :math:`\delta` of its outlay :math:`I` and its
+        interest. In operation the month's cash :math:`\pi` first pays interest; what exceeds the
+        liquidity that was raised with the plant repays debt. A facility whose liquidity is gone
+        fails, unless the margin expected in the long run is worth its debt: then lenders carry it
+        (JARE and Lynas in 2016).
+
         Parameters
         ----------
         period
@@ -398,46 +360,178 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent this month.
         """
-        operating = self.status == Status.OPERATING
-        idle = self.status == Status.MOTHBALLED
-        patience = np.where(self.state_owned, 3.0, 1.0) * self._mothball_months
-        losing = cash_margin_usd_per_kg < -self._mothball_margin_share * cash_cost_usd_per_kg
-        step = np.where(losing, 1.0, -1.0)
-        self.bad_months = np.where(operating, np.maximum(self.bad_months + step, 0.0), 0.0)
-        earning = cash_margin_usd_per_kg > self._restart_margin_share * cash_cost_usd_per_kg
-        planned = (self.status == Status.PLANNED) & self.may_start(period)
-        worth_it = prospect.margin >= prospect.charge
         self.blocked = self.why_blocked(period, prospect, believed or prospect)
-        sold = ~self.bankrupt | (self.idle_months >= self._resale_months)
-        signal = (idle & earning & sold) | (planned & worth_it)
-        self.good_months = np.where(signal, self.good_months + 1, 0.0)
-        decided = signal & (self.good_months >= SIGNAL_MONTHS)
+        return _advance(
+            self.may_start(period), cash_usd, cash_margin_usd_per_kg, cash_cost_usd_per_kg,
+            prospect.margin, prospect.charge,
+            self.state_owned, self.borrows, self.outlay_usd_per_month,
+            self.capex_usd_per_kg_year, self.capacity_t, self.ramp_months,
+            self.status, self.bad_months, self.good_months, self.idle_months, self.left_months,
+            self.age_months, self.bankrupt, self.debt_usd, self.liquidity_usd,
+            self._cash_before_usd, self._annuity[0], self._numbers,
+        )  # fmt: skip
 
-        building = self.status == Status.BUILDING
-        self.left_months = np.where(building, self.left_months - 1, self.left_months)
-        finished = building & (self.left_months <= 0)
-        self.idle_months = np.where(idle, self.idle_months + 1, 0.0)
-        spent_usd = np.where(building, self.outlay_usd_per_month, 0.0)
 
-        stopped = operating & (self.bad_months >= patience)
-        given_up = idle & (self.idle_months >= self._closure_months)
-        self.age_months = np.where(operating, self.age_months + 1, self.age_months)
-        self.age_months = np.where(finished, 0.0, self.age_months)
-        again = decided & idle  # crews and circuits come back faster than they were first built
-        self.age_months = np.where(again, RESTART_AGE_SHARE * self.ramp_months, self.age_months)
-        status = self.status
-        status = np.where(stopped, Status.MOTHBALLED, status)
-        status = np.where(decided & idle, Status.OPERATING, status)
-        status = np.where(given_up & ~decided, Status.CLOSED, status)
-        status = np.where(decided & planned, Status.BUILDING, status)
-        self.status = np.where(finished, Status.OPERATING, status)
-        self.bankrupt = self.bankrupt & ~(again & (self.status == Status.OPERATING))
-        annuity = capital_charge_usd_per_kg(
-            np.ones(1), np.array([self._hurdle_rate_per_year]), self._life_years
-        )
-        failed = self.serve_debt(
-            cash_usd - self._cash_before_usd, spent_usd, prospect.margin / annuity
-        )
-        self._cash_before_usd = cash_usd - spent_usd
-        self.fail(failed)
-        return spent_usd
+@compiled
+def _why_blocked(
+    status: np.ndarray,
+    may_start: np.ndarray,
+    margin: np.ndarray,
+    charge: np.ndarray,
+    cheap_charge: np.ndarray,
+    believed_margin: np.ndarray,
+    believed_charge: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.why_blocked`."""
+    blocked = np.full(len(status), FREE, np.int8)
+    for i in range(len(status)):
+        if status[i] != PLANNED:
+            continue
+        if margin[i] >= charge[i]:
+            blocked[i] = DECISION if may_start[i] else PERMIT
+        elif believed_margin[i] >= believed_charge[i]:
+            blocked[i] = CREDIBILITY
+        else:
+            blocked[i] = FINANCE if margin[i] >= cheap_charge[i] else PRICE
+    return blocked
+
+
+@compiled
+def _able_t(
+    status: np.ndarray,
+    capacity_t: np.ndarray,
+    age_months: np.ndarray,
+    ramp_months: np.ndarray,
+    outage_share: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.able_t`."""
+    able_t = np.zeros(len(status))
+    for i in range(len(status)):
+        if status[i] == OPERATING:
+            ramp = ramp_share(age_months[i], ramp_months[i])
+            able_t[i] = capacity_t[i] * ramp * (1.0 - outage_share[i])
+    return able_t
+
+
+@compiled
+def _expand(
+    status: np.ndarray,
+    grows: np.ndarray,
+    margin_usd_per_kg: np.ndarray,
+    charge_usd_per_kg: np.ndarray,
+    capex_usd_per_kg_year: np.ndarray,
+    capacity_t: np.ndarray,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.expand`."""
+    s, spent_usd = numbers[0], np.zeros(len(status))
+    for i in range(len(status)):
+        if grows[i] and status[i] == OPERATING:
+            excess = margin_usd_per_kg[i] / max(charge_usd_per_kg[i], 1e-3) - 1.0
+            excess = min(max(excess, 0.0), 1.0)
+            added_t = capacity_t[i] * excess * s.expansion_per_year / MONTHS_PER_YEAR
+            capacity_t[i] += added_t
+            spent_usd[i] = added_t * MONTHS_PER_YEAR * 1000.0 * capex_usd_per_kg_year[i]
+    return spent_usd
+
+
+@compiled
+def _idle_cost_usd(
+    status: np.ndarray,
+    debt_usd: np.ndarray,
+    capacity_t: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    activity_t: np.ndarray,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.idle_cost_usd`."""
+    s, idle_usd = numbers[0], np.zeros(len(status))
+    for i in range(len(status)):
+        if debt_usd[i] > 0.0 and status[i] == OPERATING:
+            unused_t = max(capacity_t[i] - activity_t[i], 0.0)
+            idle_usd[i] = s.fixed_cost_share * cost_usd_per_kg[i] * unused_t * 1000.0
+    return idle_usd
+
+
+@compiled
+def _advance(
+    may_start: np.ndarray,
+    cash_usd: np.ndarray,
+    cash_margin_usd_per_kg: np.ndarray,
+    cash_cost_usd_per_kg: np.ndarray,
+    project_margin_usd_per_kg: np.ndarray,
+    charge_usd_per_kg: np.ndarray,
+    state_owned: np.ndarray,
+    borrows: np.ndarray,
+    outlay_usd_per_month: np.ndarray,
+    capex_usd_per_kg_year: np.ndarray,
+    capacity_t: np.ndarray,
+    ramp_months: np.ndarray,
+    status: np.ndarray,
+    bad_months: np.ndarray,
+    good_months: np.ndarray,
+    idle_months: np.ndarray,
+    left_months: np.ndarray,
+    age_months: np.ndarray,
+    bankrupt: np.ndarray,
+    debt_usd: np.ndarray,
+    liquidity_usd: np.ndarray,
+    cash_before_usd: np.ndarray,
+    annuity: float,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.advance`."""
+    s, spent_usd = numbers[0], np.zeros(len(status))
+    for i in range(len(status)):
+        operating, idle = status[i] == OPERATING, status[i] == MOTHBALLED
+        building = status[i] == BUILDING
+        planned = status[i] == PLANNED and may_start[i]
+        losing = cash_margin_usd_per_kg[i] < -s.mothball_margin_share * cash_cost_usd_per_kg[i]
+        earning = cash_margin_usd_per_kg[i] > s.restart_margin_share * cash_cost_usd_per_kg[i]
+        worth_it = project_margin_usd_per_kg[i] >= charge_usd_per_kg[i]
+        sold = not bankrupt[i] or idle_months[i] >= s.resale_months
+        signal = (idle and earning and sold) or (planned and worth_it)
+        bad_months[i] = max(bad_months[i] + (1.0 if losing else -1.0), 0.0) if operating else 0.0
+        good_months[i] = good_months[i] + 1.0 if signal else 0.0
+        idle_months[i] = idle_months[i] + 1.0 if idle else 0.0
+        decided = good_months[i] >= SIGNAL_MONTHS
+        if operating:
+            age_months[i] += 1.0
+            patience = (3.0 if state_owned[i] else 1.0) * s.mothball_months
+            if bad_months[i] >= patience:
+                status[i] = MOTHBALLED
+        elif idle and decided:  # crews and circuits come back faster than they were first built
+            age_months[i] = RESTART_AGE_SHARE * ramp_months[i]
+            status[i], bankrupt[i] = OPERATING, False
+        elif idle and idle_months[i] >= s.closure_months:
+            status[i] = CLOSED
+        elif planned and decided:
+            status[i] = BUILDING
+        elif building:
+            spent_usd[i] = outlay_usd_per_month[i]
+            left_months[i] -= 1.0
+            if left_months[i] <= 0.0:
+                status[i], age_months[i] = OPERATING, 0.0
+
+        owed = debt_usd[i]
+        interest = owed * s.debt_rate_per_year / MONTHS_PER_YEAR
+        borrowed = s.debt_share * spent_usd[i] if borrows[i] else 0.0
+        reserve = s.liquidity_share * capex_usd_per_kg_year[i] * capacity_t[i] * 12000.0
+        debt_usd[i] = owed + borrowed
+        if status[i] == BUILDING:
+            debt_usd[i] += interest
+            if borrows[i]:
+                liquidity_usd[i] = reserve
+        elif status[i] == OPERATING and owed > 0.0:
+            earned = cash_usd[i] - cash_before_usd[i]
+            liquidity = liquidity_usd[i] + (earned - interest)
+            repaid = min(max(liquidity - reserve, 0.0), owed)
+            liquidity_usd[i] = liquidity - repaid
+            debt_usd[i] -= repaid
+            worth = project_margin_usd_per_kg[i] / annuity  # present value, per kg of a year
+            worth_usd = worth * capacity_t[i] * MONTHS_PER_YEAR * 1000.0
+            if liquidity_usd[i] < 0.0 and worth_usd < debt_usd[i]:
+                status[i], bankrupt[i] = MOTHBALLED, True
+                idle_months[i] = debt_usd[i] = 0.0
+        cash_before_usd[i] = cash_usd[i] - spent_usd[i]
+    return spent_usd

@@ -12,6 +12,7 @@ import numpy as np
 
 from rare_market.agents.trader import Trader, expected_gain_share, expected_price_usd_per_kg
 from rare_market.book import Book
+from rare_market.compiled import compiled
 from rare_market.goods import MONTHS_PER_YEAR, OPEN
 from rare_market.records import Bulletin
 from rare_market.scenario import Scenario
@@ -27,6 +28,7 @@ class Merchant(Trader):
     """One speculator or smuggler of one good: a row of :class:`Merchants`."""
 
 
+@compiled
 def premium_abroad(
     price_usd_per_kg: np.ndarray, good: np.ndarray, place: np.ndarray, allied: np.ndarray
 ) -> np.ndarray:
@@ -41,11 +43,15 @@ def premium_abroad(
     allied
         ``[place]`` bool.
     """
-    abroad = price_usd_per_kg[good][:, allied, OPEN].mean(axis=1)
-    here = price_usd_per_kg[good, place, OPEN]
-    return np.asarray(np.log(np.maximum(abroad, 1e-6) / np.maximum(here, 1e-6)))
+    premium = np.empty(len(good))
+    for i in range(len(good)):
+        abroad = price_usd_per_kg[good[i], :, OPEN][allied].mean()
+        here = price_usd_per_kg[good[i], place[i], OPEN]
+        premium[i] = np.log(max(abroad, 1e-6) / max(here, 1e-6))
+    return premium
 
 
+@compiled
 def smuggled_t(
     trade_t: np.ndarray, margin_share: np.ndarray, response_per_year: float
 ) -> np.ndarray:
@@ -54,8 +60,8 @@ def smuggled_t(
     The margin :math:`m` is what a kilogram brings abroad, less risk and cost, over its price at
     home, less one.
     """
-    bounded = np.clip(margin_share, *MARGIN_RANGE)
-    return np.asarray(trade_t * (1.0 + response_per_year * bounded / MONTHS_PER_YEAR))
+    bounded = np.minimum(np.maximum(margin_share, MARGIN_RANGE[0]), MARGIN_RANGE[1])
+    return trade_t * (1.0 + response_per_year * bounded / MONTHS_PER_YEAR)
 
 
 class Merchants:
@@ -98,7 +104,9 @@ class Merchants:
         self.inventory_t = np.where(self.stores, 0.0, room_t)
         self.bought_t = np.zeros(self.rows)
         self.lost_t = np.zeros(self.rows)
-        self._scenario = scenario
+        self.margin_share = np.zeros(self.rows)
+        self._numbers = scenario.numbers()
+        self._response_per_year = scenario.smuggling_response_per_year
         # the book
         self.ask_row = np.repeat(np.arange(self.rows), len(ASK_FACTOR))
         self.ask_good, self.ask_place = good[self.ask_row], sells_at[self.ask_row]
@@ -108,31 +116,15 @@ class Merchants:
 
     def post(self, book: Book, bulletin: Bulletin) -> None:
         """Bid for what is worth storing or taking across, offer the rest."""
-        s = self._scenario
-        here = bulletin.price_usd_per_kg[self.good, self.place, OPEN]
-        there = bulletin.netback_usd_per_kg[self.good, self.sells_at]
-        trend = bulletin.trend_per_month[self.good, self.place]
-        premium = premium_abroad(
-            bulletin.price_usd_per_kg, self.good, self.place, bulletin.catalogue.allied
-        )
-        parity = s.parity_response * np.maximum(premium - self.usual_premium, 0.0)
-        gain = parity + expected_gain_share(
-            trend, here, bulletin.long_price_usd_per_kg[self.good, self.place], s
-        )
-        target_t = self.room_t * np.clip(gain / FULL_GAIN_SHARE, 0.0, 1.0)
-        gap_t = (target_t - self.inventory_t) / STORE_MONTHS
-        expected = expected_price_usd_per_kg(here, trend, np.ones(self.rows))
-        worth = there * (1.0 - self.risk_share) - self.cost_usd_per_kg
-        self.margin_share = worth / np.maximum(here, 1e-6) - 1.0
-        bid_t = np.where(self.stores, np.maximum(gap_t, 0.0), self.room_t)
-        limit = np.where(self.stores, expected * BID_FACTOR, np.maximum(worth, 0.0))
-        book.post_bids("merchant", bid_t[:, None], limit[:, None])
-        ask_t = np.where(self.stores, np.maximum(-gap_t, 0.0), self.inventory_t)
-        book.post_asks(
-            "merchant",
-            np.repeat(ask_t[:, None] / len(ASK_FACTOR), len(ASK_FACTOR), axis=1),
-            there[:, None] * ASK_FACTOR,
-        )
+        bid_t, bid_limit, ask_t, ask_limit = _orders(
+            self.good, self.place, self.sells_at, self.stores, self.room_t, self.inventory_t,
+            self.cost_usd_per_kg, self.risk_share, bulletin.catalogue.allied,
+            bulletin.price_usd_per_kg, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
+            bulletin.long_price_usd_per_kg, self.usual_premium, self.margin_share,
+            self._numbers,
+        )  # fmt: skip
+        book.post_bids("merchant", bid_t, bid_limit)
+        book.post_asks("merchant", ask_t, ask_limit)
 
     def settle(self, ask_fill_t: np.ndarray, bid_fill_t: np.ndarray) -> None:
         """Take and hand over the month's trade; part of a smuggled load is lost on the way.
@@ -150,7 +142,53 @@ class Merchants:
 
     def plan(self) -> None:
         """Let smuggling follow the margin that the wedge leaves."""
-        grown_t = smuggled_t(
-            self.room_t, self.margin_share, self._scenario.smuggling_response_per_year
-        )
+        grown_t = smuggled_t(self.room_t, self.margin_share, self._response_per_year)
         self.room_t = np.where(self.stores, self.room_t, grown_t)
+
+
+@compiled
+def _orders(
+    good: np.ndarray,
+    place: np.ndarray,
+    sells_at: np.ndarray,
+    stores: np.ndarray,
+    room_t: np.ndarray,
+    inventory_t: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    risk_share: np.ndarray,
+    allied: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    usual_premium: np.ndarray,
+    margin_share: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Quantity and limit of bids, ``[merchant, 1]``, and of asks, ``[merchant, step]``."""
+    s, rows, steps = numbers[0], len(good), len(ASK_FACTOR)
+    premium = premium_abroad(price_usd_per_kg, good, place, allied)
+    bid_t, bid_limit = np.empty((rows, 1)), np.empty((rows, 1))
+    ask_t, ask_limit = np.empty((rows, steps)), np.empty((rows, steps))
+    for i in range(rows):
+        here = price_usd_per_kg[good[i], place[i], OPEN]
+        there = netback_usd_per_kg[good[i], sells_at[i]]
+        trend = trend_per_month[good[i], place[i]]
+        parity = s.parity_response * max(premium[i] - usual_premium[i], 0.0)
+        gain = parity + expected_gain_share(
+            trend, here, long_price_usd_per_kg[good[i], place[i]], s
+        )
+        target_t = room_t[i] * min(max(gain / FULL_GAIN_SHARE, 0.0), 1.0)
+        gap_t = (target_t - inventory_t[i]) / STORE_MONTHS
+        worth = there * (1.0 - risk_share[i]) - cost_usd_per_kg[i]
+        margin_share[i] = worth / max(here, 1e-6) - 1.0
+        if stores[i]:
+            bid_t[i, 0], offered_t = max(gap_t, 0.0), max(-gap_t, 0.0)
+            bid_limit[i, 0] = expected_price_usd_per_kg(here, trend, 1.0) * BID_FACTOR
+        else:
+            bid_t[i, 0], offered_t = room_t[i], inventory_t[i]
+            bid_limit[i, 0] = max(worth, 0.0)
+        for k in range(steps):
+            ask_t[i, k] = offered_t / steps
+            ask_limit[i, k] = there * ASK_FACTOR[k]
+    return bid_t, bid_limit, ask_t, ask_limit

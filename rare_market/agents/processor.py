@@ -16,17 +16,21 @@ from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Prospect, Spend
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
+    aim_state_asks,
     alarmed_share,
     ask_curve,
+    at,
     expected_gain_share,
     expected_price_usd_per_kg,
     least_output_t,
+    normal_stock_t,
     smooth,
-    state_ask_usd_per_kg,
     storage_target_t,
     wanted_cover_months,
+    wanted_t,
 )
 from rare_market.book import Book
+from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, feared_usd_per_kg, guarantee_share
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import OPEN
@@ -44,6 +48,7 @@ class Processor(Trader):
     """One plant: a row of :class:`Processors`."""
 
 
+@compiled
 def netback_usd_per_kg(
     revenue_usd_per_kg: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
@@ -54,6 +59,7 @@ def netback_usd_per_kg(
     return (revenue_usd_per_kg - conversion_usd_per_kg - other_feed_usd_per_kg) / coefficient
 
 
+@compiled
 def wanted_activity_t(
     sales_t: np.ndarray,
     stock_t: np.ndarray,
@@ -76,6 +82,10 @@ class Legs:
         self.coefficient = coefficient[self.row, self.good]
         self.place = place[self.row]
         self.plants = len(place)
+
+    def at(self, table: np.ndarray) -> np.ndarray:
+        """Entry of a ``[good, place]`` table for each leg."""
+        return at(table, self.good, self.place)
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """Sum of leg values by plant."""
@@ -156,7 +166,7 @@ class Processors:
         self.feed_price_usd_per_kg = np.zeros(len(use_t))
         self.sales_t = self.product.coefficient * activity_t[self.product.row]
         self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
-        self._stock_settled_t = self.product_stock_t - self.sales_t
+        self._stock_settled_t = self.product_stock_t - self.sales_t  # a month before
         self.sold_t = self.sales_t.copy()
         self.made_t = self.sales_t.copy()
         self.rejected_t = np.zeros_like(self.sales_t)
@@ -165,7 +175,9 @@ class Processors:
         self.cash_usd = np.zeros(self.rows)
         self.sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self.long_sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
-        self._scenario = scenario
+        self.stock_change_t = np.zeros_like(self.sales_t)
+        self._numbers = scenario.numbers()
+        self._state_owned = life.state_owned[self.product.row]
         self._flexible = np.where(life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0)
         # the book
         leg = np.repeat(np.arange(len(self.product.row)), ASK_STEPS)
@@ -192,18 +204,21 @@ class Processors:
 
     def product_price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
         """Price each plant expects for each product, ``[product leg]``."""
-        leg = self.product
-        return expected_price_usd_per_kg(
-            bulletin.netback_usd_per_kg[leg.good, leg.place],
-            bulletin.trend_per_month[leg.good, leg.place],
-            self.extrapolation_share[leg.row],
-        )
+        return _expected_usd_per_kg(
+            self.product.row, self.product.good, self.product.place, self.extrapolation_share,
+            bulletin.netback_usd_per_kg, bulletin.trend_per_month,
+        )  # fmt: skip
 
     def revenue_usd_per_kg(self, price_usd_per_kg: np.ndarray) -> np.ndarray:
         """Revenue per kg of activity less the finishing of what is worth finishing, ``[plant]``."""
+        return self.product.total(self.worth_usd_per_kg(price_usd_per_kg))
+
+    def worth_usd_per_kg(self, price_usd_per_kg: np.ndarray) -> np.ndarray:
+        """What each product adds to that, ``[product leg]``."""
         leg = self.product
-        worth = np.maximum(price_usd_per_kg - self.finishing_usd_per_kg[leg.row], 0.0)
-        return leg.total(leg.coefficient * worth)
+        return _worth_usd_per_kg(
+            leg.row, leg.coefficient, price_usd_per_kg, self.finishing_usd_per_kg
+        )
 
     def contract_payment_usd_per_kg(
         self,
@@ -255,40 +270,26 @@ class Processors:
 
     def expect(self, bulletin: Bulletin, regime: Regime) -> None:
         """Form this month's expectations of prices and netbacks."""
-        feed, leg = self.feed, self.product
         self.expected_usd_per_kg = self.product_price_usd_per_kg(bulletin)
         self.sold_payment_usd_per_kg, _ = self.contract_payment_usd_per_kg(
             self.expected_usd_per_kg, regime, sold_only=True
         )
         self.long_sold_payment_usd_per_kg, _ = self.contract_payment_usd_per_kg(
-            bulletin.long_netback_usd_per_kg[leg.good, leg.place], regime, sold_only=True
+            self.product.at(bulletin.long_netback_usd_per_kg), regime, sold_only=True
         )
         payment, _ = self.contract_payment_usd_per_kg(self.expected_usd_per_kg, regime)
-        self.feed_price_usd_per_kg = expected_price_usd_per_kg(
-            bulletin.price_usd_per_kg[feed.good, feed.place, OPEN],
-            bulletin.trend_per_month[feed.good, feed.place],
-            self.extrapolation_share[feed.row],
-        )
-        feed_cost = feed.coefficient * self.feed_price_usd_per_kg
-        self.feed_cost_usd_per_kg = feed.total(feed_cost)
-        revenue = self.revenue_usd_per_kg(self.expected_usd_per_kg + payment)
-        self.netback_usd_per_kg = netback_usd_per_kg(
-            revenue[feed.row],
-            self.conversion_usd_per_kg[feed.row],
-            self.feed_cost_usd_per_kg[feed.row] - feed_cost,
-            feed.coefficient,
-        )
-        beside = np.where(self.cost_plus, 0.0, leg.coefficient * self.expected_usd_per_kg)
-        unit_cost = self.conversion_usd_per_kg + self.feed_cost_usd_per_kg - leg.total(beside)
-        # a single product is not sold below what replacing it costs, a joint one not below its
-        # finishing
-        self.ask_floor_usd_per_kg = np.where(
-            self.cost_plus, unit_cost[leg.row] / leg.coefficient, self.finishing_usd_per_kg[leg.row]
-        )
+        feed, leg = self.feed, self.product
+        self.netback_usd_per_kg, self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg = _netbacks(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
+            self.cost_plus, self.extrapolation_share, self.conversion_usd_per_kg,
+            self.finishing_usd_per_kg, self.expected_usd_per_kg,
+            self.revenue_usd_per_kg(self.expected_usd_per_kg + payment),
+            bulletin.price_usd_per_kg, bulletin.trend_per_month,
+        )  # fmt: skip
 
     def normal_stock_t(self) -> np.ndarray:
         """Stock each plant holds of each product at an ordinary price, ``[product leg]``."""
-        return self.sales_t * (1.0 + self.product_cover_months)
+        return normal_stock_t(self.sales_t, self.product_cover_months)
 
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
         """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``.
@@ -296,15 +297,11 @@ class Processors:
         A floor on tonnes sold takes away the reason to wait for a better price; one that has paid
         for the tonnes in stock already leaves it.
         """
-        leg = self.product
-        price = bulletin.netback_usd_per_kg[leg.good, leg.place]
-        long_price = bulletin.long_netback_usd_per_kg[leg.good, leg.place]
-        return storage_target_t(
-            self.normal_stock_t(),
-            price + self.sold_payment_usd_per_kg,
-            long_price + self.long_sold_payment_usd_per_kg,
-            self._scenario.storage_response,
-        )
+        return _stock_target_t(
+            self.product.good, self.product.place, self.sales_t, self.product_cover_months,
+            self.sold_payment_usd_per_kg, self.long_sold_payment_usd_per_kg,
+            bulletin.netback_usd_per_kg, bulletin.long_netback_usd_per_kg, self._numbers,
+        )  # fmt: skip
 
     def downstream_usd_per_kg(self, goods: int, places: int) -> np.ndarray:
         """Mean netback of the plants of a place for a good they use, ``[good, place]``.
@@ -334,44 +331,20 @@ class Processors:
         downstream_usd_per_kg
             ``[good, place]`` what plants at home can pay.
         """
-        s, leg = self._scenario, self.product
-        at = (leg.good, leg.place)
-        topped_up = np.maximum(self.sold_payment_usd_per_kg, 0.0)
-        least = np.maximum(self.ask_floor_usd_per_kg - topped_up, 0.0)
-        quantity_t, limit = ask_curve(
-            self.product_stock_t,
-            self.stock_target_t(bulletin),
-            self.sales_t,
-            self.expected_usd_per_kg,
-            least,
-            s.ask_flow_slope,
-            s.ask_stock_slope,
-        )
-        aimed = state_ask_usd_per_kg(
-            limit,
-            bulletin.netback_usd_per_kg[at],
-            bulletin.long_netback_usd_per_kg[at],
-            downstream_usd_per_kg[at],
-            s,
-        )
-        ceiling = regime.state_ask_ceiling_usd_per_kg[at]
-        aimed = np.minimum(np.maximum(aimed, least[:, None]), ceiling[:, None])
-        book.post_asks(
-            "processor",
-            quantity_t,
-            np.where(self.life.state_owned[leg.row][:, None], aimed, limit),
-        )
-
-        most, price = self.netback_usd_per_kg, self.feed_price_usd_per_kg
-        bid = np.empty((len(most), BID_STEPS))
-        # a plant left short bids as urgently as a user, as far as its products pay for it
-        step = s.bid_step_share + self.feed_alarm_share * (s.consumer_step_share - s.bid_step_share)
-        bid[:, 0] = np.minimum(most, price * (1.0 + np.maximum(step, s.bid_step_share)))
-        bid[:, 1] = np.minimum(most, price * PATIENT_FACTOR)
-        amount = np.empty((len(most), BID_STEPS))
-        amount[:, 0] = URGENT_SHARE * self.feed_want_t
-        amount[:, 1] = (1.0 - URGENT_SHARE) * self.feed_want_t
-        book.post_bids("processor", amount, bid)
+        leg = self.product
+        quantity_t, limit = _asks(
+            leg.good, leg.place, self.product_stock_t, self.stock_target_t(bulletin),
+            self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg,
+            self.sold_payment_usd_per_kg, self._state_owned, bulletin.netback_usd_per_kg,
+            bulletin.long_netback_usd_per_kg, regime.state_ask_ceiling_usd_per_kg,
+            downstream_usd_per_kg, self._numbers,
+        )  # fmt: skip
+        book.post_asks("processor", quantity_t, limit)
+        amount_t, limit = _bids(
+            self.feed_want_t, self.feed_alarm_share, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self._numbers,
+        )  # fmt: skip
+        book.post_bids("processor", amount_t, limit)
 
     def settle(
         self,
@@ -392,20 +365,14 @@ class Processors:
         revenue_usd, feed_cost_usd
             ``[plant]`` received and paid, contracts included.
         """
-        market_t = ask_fill_t.reshape(-1, ASK_STEPS).sum(axis=1)
-        self.product_stock_t = np.maximum(self.product_stock_t - market_t, 0.0)
-        self.sold_t = market_t + contract_t
-        bought_t = bid_fill_t.reshape(-1, BID_STEPS).sum(axis=1)
-        self.feed_stock_t = self.feed_stock_t + bought_t
-        unfilled = 1.0 - bought_t / np.maximum(URGENT_SHARE * self.feed_want_t, 1e-9)
-        pays = self.netback_usd_per_kg > self.feed_price_usd_per_kg
-        self.feed_alarm_share = alarmed_share(
-            self.feed_alarm_share,
-            np.where(pays & (self.feed_want_t > 1e-9), np.clip(unfilled, 0.0, 1.0), 0.0),
-            self._scenario.alarm_months,
-        )
-        self.stock_change_t = self.product_stock_t - self._stock_settled_t
-        self._stock_settled_t = self.product_stock_t
+        _settle_products(
+            ask_fill_t, contract_t, self.product_stock_t, self.sold_t, self.stock_change_t,
+            self._stock_settled_t,
+        )  # fmt: skip
+        _settle_feeds(
+            bid_fill_t, self.feed_want_t, self.netback_usd_per_kg, self.feed_price_usd_per_kg,
+            self.feed_stock_t, self.feed_alarm_share, self._numbers,
+        )  # fmt: skip
         self.cash_usd += revenue_usd - feed_cost_usd
 
     def plan(
@@ -437,76 +404,31 @@ class Processors:
         Spending
             operating and capital cost of the month.
         """
-        s, life, leg, feed = self._scenario, self.life, self.product, self.feed
+        life, leg, feed = self.life, self.product, self.feed
         able_t = life.able_t(period)
-
         price = self.product_price_usd_per_kg(bulletin)
         payment, _ = self.contract_payment_usd_per_kg(price, regime)
-        paid = bulletin.price_usd_per_kg[feed.good, feed.place, OPEN]
-        worth = leg.coefficient * np.maximum(
-            price + payment - self.finishing_usd_per_kg[leg.row], 0.0
-        )
-        revenue = leg.total(worth)
-        feed_cost = np.minimum(feed.total(feed.coefficient * paid), tied_feed_usd_per_kg)
-        margin = revenue - feed_cost - self.conversion_usd_per_kg
-        margin_share = margin / np.maximum(revenue, 1e-6)
-
-        # how much to make
-        target_t = self.stock_target_t(bulletin)
-        asked_t = wanted_activity_t(
-            self.sales_t, self.product_stock_t, target_t, leg.coefficient, s.stock_adjust_months
-        )
-        weighted_t = leg.total(worth * asked_t) / np.maximum(revenue, 1e-6)
-        push = s.margin_response * np.clip(margin_share - s.normal_margin_share, -0.5, 0.5)
-        push = np.where(push < 0.0, push * self._flexible, push)
-        # a plant without sales to go by opens if it pays: fully when new, else at the first step
-        pays = margin_share > s.normal_margin_share
-        opening_t = able_t * np.where(life.age_months < 12, 1.0, START_SHARE * pays)
-        wanted = np.maximum(weighted_t * (1.0 + push), opening_t)
-        wanted = np.where(margin_share > -0.5, wanted, 0.0)
-        least_t = least_output_t(able_t, self.activity_t, s.state_layoff_share_per_month)
-        wanted = np.where(life.state_owned, np.maximum(wanted, least_t), wanted)
-        self.wanted_activity_t = np.minimum(wanted, able_t)
-
-        # make it from the feed held
-        feasible_t = np.full(self.rows, np.inf)
-        np.minimum.at(feasible_t, feed.row, self.feed_stock_t / feed.coefficient)
-        self.activity_t = np.minimum(self.wanted_activity_t, feasible_t)
-        self.feed_stock_t = np.maximum(
-            self.feed_stock_t - feed.coefficient * self.activity_t[feed.row], 0.0
-        )
-        yield_t = leg.coefficient * self.activity_t[leg.row]
-        self.sales_t = np.maximum(
-            smooth(self.sales_t, self.sold_t, s.sales_memory_months), 0.25 * yield_t
-        )
-        limit_t = self.sales_t * s.stock_limit_months
-        self.made_t = np.minimum(yield_t, np.maximum(limit_t - self.product_stock_t, 0.0))
-        self.rejected_t = yield_t - self.made_t
-        self.product_stock_t = self.product_stock_t + self.made_t
-        operating_cost_usd = KG_PER_T * (
-            self.conversion_usd_per_kg * self.activity_t
-            + leg.total(self.finishing_usd_per_kg[leg.row] * self.made_t)
-        )
-
-        # what to buy next
-        use_t = feed.coefficient * self.wanted_activity_t[feed.row]
-        self.feed_alarm_share = np.maximum(
-            self.feed_alarm_share, regime.announced_alarm_share[feed.place]
-        )
-        cover_months = wanted_cover_months(
-            self.feed_cover_months,
-            expected_gain_share(
-                bulletin.trend_per_month[feed.good, feed.place],
-                paid,
-                bulletin.long_price_usd_per_kg[feed.good, feed.place],
-                s,
-            ),
-            self.feed_alarm_share,
-            s,
-        )
-        gap_t = use_t * cover_months - self.feed_stock_t
-        self.feed_want_t = np.maximum(use_t + gap_t / s.stock_adjust_months, 0.0)
-        self.feed_want_t = np.where(able_t[feed.row] > 0.0, self.feed_want_t, 0.0)
+        worth = self.worth_usd_per_kg(price + payment)
+        cost, margin = _choose_activity(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
+            worth, self.sales_t, self.product_stock_t, self.stock_target_t(bulletin),
+            self.conversion_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
+            life.state_owned, self._flexible, bulletin.price_usd_per_kg, self.activity_t,
+            self.wanted_activity_t, self._numbers,
+        )  # fmt: skip
+        self.activity_t, operating_cost_usd = _produce(
+            feed.row, feed.coefficient, leg.row, leg.coefficient, self.wanted_activity_t,
+            self.sold_t, self.conversion_usd_per_kg, self.finishing_usd_per_kg,
+            self.feed_stock_t, self.product_stock_t, self.sales_t, self.made_t,
+            self.rejected_t, self._numbers,
+        )  # fmt: skip
+        _order_feed(
+            feed.row, feed.good, feed.place, feed.coefficient, self.wanted_activity_t, able_t,
+            self.feed_cover_months, self.feed_stock_t, bulletin.price_usd_per_kg,
+            bulletin.trend_per_month, bulletin.long_price_usd_per_kg,
+            regime.announced_alarm_share, self.feed_alarm_share, self.feed_want_t,
+            self._numbers,
+        )  # fmt: skip
 
         # whether to go on, or to build
         prospect = self._prospect(bulletin, regime, tied_feed_usd_per_kg)
@@ -514,7 +436,6 @@ class Processors:
         if regime.doubted:
             believed = self._prospect(bulletin, regime.believed(), tied_feed_usd_per_kg)
         self.shortfall_usd_per_kg = life.capital_charge_usd_per_kg - margin
-        cost = self.conversion_usd_per_kg + feed_cost
         operating_cost_usd = operating_cost_usd + life.idle_cost_usd(cost, self.activity_t)
         self.cash_usd -= operating_cost_usd
         capex_usd = life.expand(prospect.margin, self.wanted_activity_t > BUSY_SHARE * able_t)
@@ -530,7 +451,7 @@ class Processors:
         """What a new plant looks at: its margin, with contracts, and the charge on its capital."""
         life, leg, feed = self.life, self.product, self.feed
         promised = regime.promised()
-        long_price = bulletin.prudent_netback_usd_per_kg()[leg.good, leg.place]
+        long_price = leg.at(bulletin.prudent_netback_usd_per_kg())
         for threat in promised.threats:
             aimed_at = threat.goods[leg.good] & threat.places[leg.place]
             feared = aimed_at * life.believed_share(threat)[leg.row]
@@ -539,22 +460,393 @@ class Processors:
         long_payment, covered = self.contract_payment_usd_per_kg(
             long_price, promised, lambda terms: life.believed_share(terms)[leg.row]
         )
-        long_worth = leg.coefficient * np.maximum(
-            long_price + long_payment - self.finishing_usd_per_kg[leg.row], 0.0
-        )
-        long_revenue = leg.total(long_worth)
-        secured = leg.total(long_worth * covered) / np.maximum(long_revenue, 1e-6)
-        long_feed = feed.total(
-            feed.coefficient * bulletin.long_price_usd_per_kg[feed.good, feed.place]
-        )
-        project_margin = (
-            long_revenue - np.minimum(long_feed, tied_feed_usd_per_kg) - self.conversion_usd_per_kg
-        )
-        charge = (
-            secured * life.secured_charge_usd_per_kg
-            + (1.0 - secured) * life.capital_charge_usd_per_kg
-        )
+        project_margin, charge = _project(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row,
+            self.worth_usd_per_kg(long_price + long_payment), covered,
+            self.conversion_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
+            life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg,
+        )  # fmt: skip
         factor = life.finance_factor(regime.finance, self.name, self.place, self.stage) * (
             1.0 + regime.capital_added_share[self.stage, self.place]
         )
         return Prospect(project_margin, factor * charge, factor * life.secured_charge_usd_per_kg)
+
+
+@compiled
+def _expected_usd_per_kg(
+    row: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    extrapolation_share: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Processors.product_price_usd_per_kg`."""
+    expected = np.empty(len(row))
+    for i in range(len(row)):
+        here = (good[i], place[i])
+        expected[i] = expected_price_usd_per_kg(
+            netback_usd_per_kg[here], trend_per_month[here], extrapolation_share[row[i]]
+        )
+    return expected
+
+
+@compiled
+def _worth_usd_per_kg(
+    row: np.ndarray,
+    coefficient: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Processors.worth_usd_per_kg`."""
+    worth = np.empty(len(row))
+    for i in range(len(row)):
+        left = price_usd_per_kg[i] - finishing_usd_per_kg[row[i]]
+        worth[i] = coefficient[i] * max(left, 0.0)
+    return worth
+
+
+@compiled
+def _netbacks(
+    feed_row: np.ndarray,
+    feed_good: np.ndarray,
+    feed_place: np.ndarray,
+    feed_coefficient: np.ndarray,
+    row: np.ndarray,
+    coefficient: np.ndarray,
+    cost_plus: np.ndarray,
+    extrapolation_share: np.ndarray,
+    conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
+    expected_usd_per_kg: np.ndarray,
+    revenue_usd_per_kg: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Netback and expected price of each feed, and the least each product is asked at.
+
+    A single product is not sold below what replacing it costs, a joint one not below its finishing.
+    """
+    feeds, products, plants = len(feed_row), len(row), len(conversion_usd_per_kg)
+    feed_price, netback, floor = np.empty(feeds), np.empty(feeds), np.empty(products)
+    feed_cost, beside = np.zeros(plants), np.zeros(plants)
+    for i in range(feeds):
+        good, place, plant = feed_good[i], feed_place[i], feed_row[i]
+        feed_price[i] = expected_price_usd_per_kg(
+            price_usd_per_kg[good, place, OPEN],
+            trend_per_month[good, place],
+            extrapolation_share[plant],
+        )
+        feed_cost[plant] += feed_coefficient[i] * feed_price[i]
+    for i in range(feeds):
+        plant = feed_row[i]
+        netback[i] = netback_usd_per_kg(
+            revenue_usd_per_kg[plant],
+            conversion_usd_per_kg[plant],
+            feed_cost[plant] - feed_coefficient[i] * feed_price[i],
+            feed_coefficient[i],
+        )
+    for i in range(products):
+        if not cost_plus[i]:
+            beside[row[i]] += coefficient[i] * expected_usd_per_kg[i]
+    for i in range(products):
+        plant = row[i]
+        floor[i] = finishing_usd_per_kg[plant]
+        if cost_plus[i]:
+            unit_cost = conversion_usd_per_kg[plant] + feed_cost[plant] - beside[plant]
+            floor[i] = unit_cost / coefficient[i]
+    return netback, feed_price, floor
+
+
+@compiled
+def _stock_target_t(
+    good: np.ndarray,
+    place: np.ndarray,
+    sales_t: np.ndarray,
+    cover_months: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
+    long_payment_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """See :meth:`Processors.stock_target_t`."""
+    s, target_t = numbers[0], np.empty(len(good))
+    for i in range(len(good)):
+        here = (good[i], place[i])
+        target_t[i] = storage_target_t(
+            normal_stock_t(sales_t[i], cover_months[i]),
+            netback_usd_per_kg[here] + payment_usd_per_kg[i],
+            long_netback_usd_per_kg[here] + long_payment_usd_per_kg[i],
+            s.storage_response,
+        )
+    return target_t
+
+
+@compiled
+def _asks(
+    good: np.ndarray,
+    place: np.ndarray,
+    stock_t: np.ndarray,
+    target_t: np.ndarray,
+    sales_t: np.ndarray,
+    expected_usd_per_kg: np.ndarray,
+    floor_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
+    state_owned: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
+    ceiling_usd_per_kg: np.ndarray,
+    downstream_usd_per_kg: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quantity and limit of the asks, ``[product leg, step]``."""
+    s, least = numbers[0], np.empty(len(good))
+    for i in range(len(good)):
+        topped_up = max(payment_usd_per_kg[i], 0.0)
+        least[i] = max(floor_usd_per_kg[i] - topped_up, 0.0)
+    quantity_t, limit = ask_curve(
+        stock_t, target_t, sales_t, expected_usd_per_kg, least, s.ask_flow_slope, s.ask_stock_slope
+    )
+    aim_state_asks(
+        limit, state_owned, good, place, least, netback_usd_per_kg, long_netback_usd_per_kg,
+        downstream_usd_per_kg, ceiling_usd_per_kg, s,
+    )  # fmt: skip
+    return quantity_t, limit
+
+
+@compiled
+def _bids(
+    want_t: np.ndarray,
+    alarm_share: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quantity and limit of the bids, ``[feed leg, step]``, urgent before patient.
+
+    A plant left short bids as urgently as a user, as far as its products pay for it.
+    """
+    s, feeds = numbers[0], len(want_t)
+    amount_t, limit = np.empty((feeds, BID_STEPS)), np.empty((feeds, BID_STEPS))
+    for i in range(feeds):
+        most, price = netback_usd_per_kg[i], price_usd_per_kg[i]
+        more = s.consumer_step_share - s.bid_step_share
+        step = max(s.bid_step_share + alarm_share[i] * more, s.bid_step_share)
+        amount_t[i, 0] = URGENT_SHARE * want_t[i]
+        amount_t[i, 1] = (1.0 - URGENT_SHARE) * want_t[i]
+        limit[i, 0] = min(most, price * (1.0 + step))
+        limit[i, 1] = min(most, price * PATIENT_FACTOR)
+    return amount_t, limit
+
+
+@compiled
+def _settle_products(
+    fill_t: np.ndarray,
+    contract_t: np.ndarray,
+    stock_t: np.ndarray,
+    sold_t: np.ndarray,
+    stock_change_t: np.ndarray,
+    settled_t: np.ndarray,
+) -> None:
+    """Take what was sold out of stock, ``[product leg]``; ``settled_t`` is stock a month before."""
+    for i in range(len(stock_t)):
+        market_t = 0.0
+        for k in range(i * ASK_STEPS, (i + 1) * ASK_STEPS):
+            market_t += fill_t[k]
+        stock_t[i] = max(stock_t[i] - market_t, 0.0)
+        sold_t[i] = market_t + contract_t[i]
+        stock_change_t[i] = stock_t[i] - settled_t[i]
+        settled_t[i] = stock_t[i]
+
+
+@compiled
+def _settle_feeds(
+    fill_t: np.ndarray,
+    want_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    stock_t: np.ndarray,
+    alarm_share: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
+    """Put what was bought into stock, ``[feed leg]``; what pays and was not delivered alarms."""
+    s = numbers[0]
+    for i in range(len(stock_t)):
+        bought_t = 0.0
+        for k in range(i * BID_STEPS, (i + 1) * BID_STEPS):
+            bought_t += fill_t[k]
+        stock_t[i] += bought_t
+        unfilled = 0.0
+        if netback_usd_per_kg[i] > price_usd_per_kg[i] and want_t[i] > 1e-9:
+            unfilled = 1.0 - bought_t / max(URGENT_SHARE * want_t[i], 1e-9)
+            unfilled = min(max(unfilled, 0.0), 1.0)
+        alarm_share[i] = alarmed_share(alarm_share[i], unfilled, s.alarm_months)
+
+
+@compiled
+def _choose_activity(
+    feed_row: np.ndarray,
+    feed_good: np.ndarray,
+    feed_place: np.ndarray,
+    feed_coefficient: np.ndarray,
+    row: np.ndarray,
+    coefficient: np.ndarray,
+    worth_usd_per_kg: np.ndarray,
+    sales_t: np.ndarray,
+    stock_t: np.ndarray,
+    target_t: np.ndarray,
+    conversion_usd_per_kg: np.ndarray,
+    tied_feed_usd_per_kg: np.ndarray,
+    able_t: np.ndarray,
+    age_months: np.ndarray,
+    state_owned: np.ndarray,
+    flexible: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    last_activity_t: np.ndarray,
+    wanted_activity: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much to make; returns cost and margin per kg of activity, ``[plant]``.
+
+    A plant without sales to go by opens if it pays: fully when new, else at the first step.
+    """
+    s, plants = numbers[0], len(able_t)
+    revenue, weighted, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    for i in range(len(feed_row)):
+        paid = price_usd_per_kg[feed_good[i], feed_place[i], OPEN]
+        feed_cost[feed_row[i]] += feed_coefficient[i] * paid
+    for i in range(len(row)):
+        asked_t = wanted_activity_t(
+            sales_t[i], stock_t[i], target_t[i], coefficient[i], s.stock_adjust_months
+        )
+        revenue[row[i]] += worth_usd_per_kg[i]
+        weighted[row[i]] += worth_usd_per_kg[i] * asked_t
+    cost, margin = np.empty(plants), np.empty(plants)
+    for i in range(plants):
+        feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
+        cost[i] = conversion_usd_per_kg[i] + feed
+        margin[i] = revenue[i] - feed - conversion_usd_per_kg[i]
+        margin_share = margin[i] / max(revenue[i], 1e-6)
+        push = margin_share - s.normal_margin_share
+        opens = 1.0 if age_months[i] < 12 else (START_SHARE if push > 0.0 else 0.0)
+        push = s.margin_response * min(max(push, -0.5), 0.5)
+        if push < 0.0:
+            push *= flexible[i]
+        wanted = weighted[i] / max(revenue[i], 1e-6) * (1.0 + push)
+        wanted = max(wanted, able_t[i] * opens) if margin_share > -0.5 else 0.0
+        if state_owned[i]:
+            layoff_share = s.state_layoff_share_per_month
+            wanted = max(wanted, least_output_t(able_t[i], last_activity_t[i], layoff_share))
+        wanted_activity[i] = min(wanted, able_t[i])
+    return cost, margin
+
+
+@compiled
+def _produce(
+    feed_row: np.ndarray,
+    feed_coefficient: np.ndarray,
+    row: np.ndarray,
+    coefficient: np.ndarray,
+    wanted_activity: np.ndarray,
+    sold_t: np.ndarray,
+    conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
+    feed_stock_t: np.ndarray,
+    stock_t: np.ndarray,
+    sales_t: np.ndarray,
+    made_t: np.ndarray,
+    rejected_t: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make products from the feed held; returns activity and its cost in USD, ``[plant]``."""
+    s, activity_t = numbers[0], wanted_activity.copy()
+    for i in range(len(feed_row)):
+        plant = feed_row[i]
+        activity_t[plant] = min(activity_t[plant], feed_stock_t[i] / feed_coefficient[i])
+    for i in range(len(feed_row)):
+        used_t = feed_coefficient[i] * activity_t[feed_row[i]]
+        feed_stock_t[i] = max(feed_stock_t[i] - used_t, 0.0)
+    finishing = np.zeros(len(activity_t))
+    for i in range(len(row)):
+        yield_t = coefficient[i] * activity_t[row[i]]
+        smoothed_t = smooth(sales_t[i], sold_t[i], s.sales_memory_months)
+        sales_t[i] = max(smoothed_t, 0.25 * yield_t)
+        room_t = max(sales_t[i] * s.stock_limit_months - stock_t[i], 0.0)
+        made_t[i] = min(yield_t, room_t)
+        rejected_t[i] = yield_t - made_t[i]
+        stock_t[i] += made_t[i]
+        finishing[row[i]] += finishing_usd_per_kg[row[i]] * made_t[i]
+    return activity_t, KG_PER_T * (conversion_usd_per_kg * activity_t + finishing)
+
+
+@compiled
+def _order_feed(
+    row: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    coefficient: np.ndarray,
+    wanted_activity: np.ndarray,
+    able_t: np.ndarray,
+    usual_cover_months: np.ndarray,
+    stock_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+    announced_alarm_share: np.ndarray,
+    alarm_share: np.ndarray,
+    want_t: np.ndarray,
+    numbers: np.ndarray,
+) -> None:
+    """Choose what to buy next, ``[feed leg]``; a plant that can make nothing buys nothing."""
+    s = numbers[0]
+    for i in range(len(row)):
+        here = (good[i], place[i])
+        use_t = coefficient[i] * wanted_activity[row[i]]
+        alarm_share[i] = max(alarm_share[i], announced_alarm_share[place[i]])
+        gain = expected_gain_share(
+            trend_per_month[here],
+            price_usd_per_kg[good[i], place[i], OPEN],
+            long_price_usd_per_kg[here],
+            s,
+        )
+        cover = wanted_cover_months(usual_cover_months[i], gain, alarm_share[i], s)
+        want_t[i] = 0.0
+        if able_t[row[i]] > 0.0:
+            want_t[i] = wanted_t(use_t, cover, stock_t[i], s.stock_adjust_months)
+
+
+@compiled
+def _project(
+    feed_row: np.ndarray,
+    feed_good: np.ndarray,
+    feed_place: np.ndarray,
+    feed_coefficient: np.ndarray,
+    row: np.ndarray,
+    worth_usd_per_kg: np.ndarray,
+    covered_share: np.ndarray,
+    conversion_usd_per_kg: np.ndarray,
+    tied_feed_usd_per_kg: np.ndarray,
+    secured_charge_usd_per_kg: np.ndarray,
+    charge_usd_per_kg: np.ndarray,
+    long_price_usd_per_kg: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Margin of a new plant in the long run, and the capital charge it must cover, ``[plant]``.
+
+    The part of revenue that contracts secure is financed at the lower rate.
+    """
+    plants = len(conversion_usd_per_kg)
+    revenue, secured, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    for i in range(len(feed_row)):
+        price = long_price_usd_per_kg[feed_good[i], feed_place[i]]
+        feed_cost[feed_row[i]] += feed_coefficient[i] * price
+    for i in range(len(row)):
+        revenue[row[i]] += worth_usd_per_kg[i]
+        secured[row[i]] += worth_usd_per_kg[i] * covered_share[i]
+    margin, charge = np.empty(plants), np.empty(plants)
+    for i in range(plants):
+        feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
+        margin[i] = revenue[i] - feed - conversion_usd_per_kg[i]
+        share = secured[i] / max(revenue[i], 1e-6)
+        charge[i] = share * secured_charge_usd_per_kg[i] + (1.0 - share) * charge_usd_per_kg[i]
+    return margin, charge

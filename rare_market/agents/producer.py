@@ -12,14 +12,16 @@ from rare_market.agents.lifecycle import Lifecycle, Prospect, Spending, Status
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
+    aim_state_asks,
     ask_curve,
     expected_price_usd_per_kg,
     least_output_t,
+    normal_stock_t,
     smooth,
-    state_ask_usd_per_kg,
     storage_target_t,
 )
 from rare_market.book import Book
+from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR
 from rare_market.records import Bulletin
@@ -35,6 +37,7 @@ class Producer(Trader):
     """One mine or scrap collector: a row of :class:`Producers`."""
 
 
+@compiled
 def used_share(
     price_usd_per_kg: np.ndarray, cost_usd_per_kg: np.ndarray, spread_share: float
 ) -> np.ndarray:
@@ -48,6 +51,7 @@ def used_share(
     return np.minimum(np.maximum((ratio - (1.0 - spread_share)) / (2.0 * spread_share), 0.0), 1.0)
 
 
+@compiled
 def informal_capacity_t(
     capacity_t: np.ndarray,
     margin_share: np.ndarray,
@@ -59,7 +63,7 @@ def informal_capacity_t(
     Digging moves to where it pays and leaves where it does not (Myanmar clays: lead time 0.7 year).
     The normal margin :math:`m_0` covers levies of armed groups and sites that are soon worked out.
     """
-    excess = np.clip(margin_share - normal_margin_share, -0.5, 0.5)
+    excess = np.minimum(np.maximum(margin_share - normal_margin_share, -0.5), 0.5)
     return capacity_t * (1.0 + response_per_year * excess / MONTHS_PER_YEAR)
 
 
@@ -143,7 +147,7 @@ class Producers:
         self.cash_usd = np.zeros(self.rows)
         self.sold_t = np.zeros(self.rows)
         self.transfer_usd_per_kg = np.zeros(self.rows)  # last price of tied deliveries
-        self._scenario = scenario
+        self._scenario, self._numbers = scenario, scenario.numbers()
         # the book
         self.ask_row = np.repeat(np.arange(self.rows), ASK_STEPS)
         self.ask_good, self.ask_place = good[self.ask_row], place[self.ask_row]
@@ -157,23 +161,16 @@ class Producers:
         extra_usd_per_kg
             ``[producer]``.
         """
+        if not (extra_usd_per_kg.any() or self.borne_usd_per_kg.any()):
+            return
         own = self.cost_usd_per_kg - self.borne_usd_per_kg
         extra = np.maximum(extra_usd_per_kg, -MOST_BORNE_SHARE * own)
         self.cost_usd_per_kg = self.cost_usd_per_kg + (extra - self.borne_usd_per_kg)
         self.borne_usd_per_kg = extra
 
-    def price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
-        """Price each expects for its good at its place."""
-        return expected_price_usd_per_kg(
-            bulletin.netback_usd_per_kg[self.good, self.place],
-            bulletin.trend_per_month[self.good, self.place],
-            self.extrapolation_share,
-        )
-
     def tax_share(self, regime: Regime) -> np.ndarray:
         """Resource tax each pays on what it sells; informal mines pay none, ``[producer]``."""
-        share = regime.resource_tax_share[self.good, self.place]
-        return np.where(self.life.informal, 0.0, share)
+        return _tax_share(self.good, self.place, self.life.informal, regime.resource_tax_share)
 
     def cheapest_usd_per_kg(self) -> np.ndarray:
         """Cheapest of each mine's marginal costs, ``[producer]``."""
@@ -181,7 +178,7 @@ class Producers:
 
     def normal_stock_t(self) -> np.ndarray:
         """Stock each holds at an ordinary price, ``[producer]``."""
-        return self.sales_t * (1.0 + self.cover_months)
+        return normal_stock_t(self.sales_t, self.cover_months)
 
     def post(
         self, book: Book, bulletin: Bulletin, regime: Regime, downstream_usd_per_kg: np.ndarray
@@ -195,34 +192,13 @@ class Producers:
         downstream_usd_per_kg
             ``[good, place]`` what plants at home can pay.
         """
-        s = self._scenario
-        at = (self.good, self.place)
-        kept_share = 1.0 - self.tax_share(regime)
-        least = self.cheapest_usd_per_kg() / kept_share
-        quantity_t, limit = ask_curve(
-            self.inventory_t,
-            storage_target_t(
-                self.normal_stock_t(),
-                bulletin.netback_usd_per_kg[self.good, self.place],
-                bulletin.long_netback_usd_per_kg[self.good, self.place],
-                s.storage_response,
-            ),
-            self.sales_t,
-            self.price_usd_per_kg(bulletin),
-            least,
-            s.ask_flow_slope,
-            s.ask_stock_slope,
-        )
-        aimed = state_ask_usd_per_kg(
-            limit,
-            bulletin.netback_usd_per_kg[at],
-            bulletin.long_netback_usd_per_kg[at],
-            downstream_usd_per_kg[at],
-            s,
-        )
-        ceiling = regime.state_ask_ceiling_usd_per_kg[at]
-        aimed = np.minimum(np.maximum(aimed, least[:, None]), ceiling[:, None])
-        limit = np.where(self.life.state_owned[:, None], aimed, limit)
+        quantity_t, limit = _asks(
+            self.good, self.place, self.inventory_t, self.sales_t, self.cover_months,
+            self.cost_usd_per_kg, self.extrapolation_share, self.tax_share(regime),
+            self.life.state_owned, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
+            bulletin.long_netback_usd_per_kg, regime.state_ask_ceiling_usd_per_kg,
+            downstream_usd_per_kg, self._numbers,
+        )  # fmt: skip
         book.post_asks("producer", quantity_t, limit)
 
     def reach(self, returned_t: np.ndarray) -> None:
@@ -249,10 +225,7 @@ class Producers:
         revenue_usd
             ``[producer]`` received for both.
         """
-        market_t = fill_t.reshape(self.rows, ASK_STEPS).sum(axis=1)
-        self.inventory_t = np.maximum(self.inventory_t - market_t, 0.0)
-        self.sold_t = market_t + tied_t
-        self.cash_usd += revenue_usd
+        _settle(fill_t, tied_t, revenue_usd, self.inventory_t, self.sold_t, self.cash_usd)
 
     def plan(
         self,
@@ -282,57 +255,30 @@ class Producers:
         Spending
             operating and capital cost of the month.
         """
-        s, life = self._scenario, self.life
-        kept_share = 1.0 - self.tax_share(regime)
-        spot = bulletin.netback_usd_per_kg[self.good, self.place] * kept_share
-        price = np.where(self.plant == NO_PLANT, spot, np.maximum(spot, self.transfer_usd_per_kg))
-        # prices from here on are what the mine keeps after resource tax
-        margin = price - self.cost_usd_per_kg
-        if life.informal.any():
-            life.capacity_t = np.where(
-                life.informal,
-                informal_capacity_t(
-                    life.capacity_t,
-                    margin / self.cost_usd_per_kg,
-                    s.informal_normal_margin_share,
-                    s.informal_response_per_year,
-                ),
-                life.capacity_t,
-            )
-        able_t = life.able_t(period) * np.where(self.quota_bound, quota_index[self.place], 1.0)
-        shut = np.where(life.informal, regime.informal_closed_share[self.place], 0.0)
-        able_t = able_t * (1.0 - shut)
-
-        full = self.inventory_t / np.maximum(self.normal_stock_t(), 1e-9)
-        brake = np.clip(2.5 - full, 0.0, 1.0)
-        willing = used_share(price, self.cost_usd_per_kg, s.mine_cost_spread_share) * brake
-        # a state group looks past a bad price, the more so when its losses are covered
-        aim = np.maximum(s.state_output_aim_share, regime.state_loss_cover_share[self.place])
-        willing = np.where(life.state_owned, aim + (1.0 - aim) * willing, willing)
-        planned_t = able_t * willing
-        least_t = least_output_t(able_t, self.output_t, s.state_layoff_share_per_month)
-        planned_t = np.where(life.state_owned, np.maximum(planned_t, least_t), planned_t)
+        life = self.life
+        price, cash_margin, project_margin = _margins(
+            self.good, self.place, self.plant, self.cost_usd_per_kg, self.transfer_usd_per_kg,
+            self.tax_share(regime), waits_for_plant, life.informal,
+            bulletin.netback_usd_per_kg, bulletin.prudent_netback_usd_per_kg(),
+            life.capacity_t, self._numbers,
+        )  # fmt: skip
+        planned_t, willing_share = _plans(
+            self.place, self.inventory_t, self.sales_t, self.cover_months, self.cost_usd_per_kg,
+            self.output_t, price, life.able_t(period), self.quota_bound, life.informal,
+            life.state_owned, quota_index, regime.informal_closed_share,
+            regime.state_loss_cover_share, self._numbers,
+        )  # fmt: skip
         self.output_t = within_quotas_t(
             planned_t, self.good, self.place, ~life.informal, regime.production_quotas
         )
-        self.inventory_t = self.inventory_t + self.output_t
-        self.sales_t = np.maximum(
-            smooth(self.sales_t, self.sold_t, s.sales_memory_months), 0.5 * self.output_t
-        )
-        spread = s.mine_cost_spread_share
-        mean_cost = self.cost_usd_per_kg * (1.0 - spread + spread * willing)
-        operating_cost_usd = self.output_t * mean_cost * KG_PER_T
-
-        long_price = bulletin.prudent_netback_usd_per_kg()[self.good, self.place] * kept_share
-        long_price = np.where(
-            waits_for_plant, -np.inf, np.maximum(long_price, self.transfer_usd_per_kg)
-        )
-        project_margin = long_price - self.cost_usd_per_kg
-        self.cash_usd -= operating_cost_usd
+        operating_cost_usd = _produce(
+            self.output_t, willing_share, self.cost_usd_per_kg, self.sold_t, self.sales_t,
+            self.inventory_t, self.cash_usd, self._numbers,
+        )  # fmt: skip
         capex_usd = life.advance(
             period,
             self.cash_usd,
-            margin + s.mine_cost_spread_share * self.cost_usd_per_kg,
+            cash_margin,
             self.cost_usd_per_kg,
             self._prospect(project_margin, regime),
             self._prospect(project_margin, regime.believed()) if regime.doubted else None,
@@ -354,11 +300,195 @@ class Producers:
 
     def fail_with(self, failed_plants: np.ndarray) -> None:
         """Stop the mines that belong to plants gone bankrupt this month."""
+        if len(failed_plants) == 0:
+            return
         tied = (self.plant != NO_PLANT) & (self.life.status == Status.OPERATING)
         self.life.fail(tied & np.isin(self.plant, failed_plants))
 
     def build_with(self, started_plants: np.ndarray) -> None:
         """Start the planned mines tied to plants whose building has just been decided."""
+        if len(started_plants) == 0:
+            return
         tied = (self.plant != NO_PLANT) & (self.life.status == Status.PLANNED)
         go = tied & np.isin(self.plant, started_plants)
-        self.life.status = np.where(go, Status.BUILDING, self.life.status)
+        self.life.status[go] = Status.BUILDING
+
+
+@compiled
+def _tax_share(
+    good: np.ndarray, place: np.ndarray, informal: np.ndarray, resource_tax_share: np.ndarray
+) -> np.ndarray:
+    """See :meth:`Producers.tax_share`."""
+    share = np.zeros(len(good))
+    for i in range(len(good)):
+        if not informal[i]:
+            share[i] = resource_tax_share[good[i], place[i]]
+    return share
+
+
+@compiled
+def _asks(
+    good: np.ndarray,
+    place: np.ndarray,
+    inventory_t: np.ndarray,
+    sales_t: np.ndarray,
+    cover_months: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    extrapolation_share: np.ndarray,
+    tax_share: np.ndarray,
+    state_owned: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
+    ceiling_usd_per_kg: np.ndarray,
+    downstream_usd_per_kg: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quantity and limit of the asks, ``[producer, step]``."""
+    s, rows = numbers[0], len(good)
+    target_t, expected, floor = np.empty(rows), np.empty(rows), np.empty(rows)
+    for i in range(rows):
+        here = (good[i], place[i])
+        price = netback_usd_per_kg[here]
+        target_t[i] = storage_target_t(
+            normal_stock_t(sales_t[i], cover_months[i]),
+            price,
+            long_netback_usd_per_kg[here],
+            s.storage_response,
+        )
+        expected[i] = expected_price_usd_per_kg(
+            price, trend_per_month[here], extrapolation_share[i]
+        )
+        floor[i] = cost_usd_per_kg[i] * (1.0 - s.mine_cost_spread_share) / (1.0 - tax_share[i])
+    quantity_t, limit = ask_curve(
+        inventory_t, target_t, sales_t, expected, floor, s.ask_flow_slope, s.ask_stock_slope
+    )
+    aim_state_asks(
+        limit, state_owned, good, place, floor, netback_usd_per_kg, long_netback_usd_per_kg,
+        downstream_usd_per_kg, ceiling_usd_per_kg, s,
+    )  # fmt: skip
+    return quantity_t, limit
+
+
+@compiled
+def _settle(
+    fill_t: np.ndarray,
+    tied_t: np.ndarray,
+    revenue_usd: np.ndarray,
+    inventory_t: np.ndarray,
+    sold_t: np.ndarray,
+    cash_usd: np.ndarray,
+) -> None:
+    """See :meth:`Producers.settle`."""
+    for i in range(len(inventory_t)):
+        market_t = 0.0
+        for k in range(i * ASK_STEPS, (i + 1) * ASK_STEPS):
+            market_t += fill_t[k]
+        inventory_t[i] = max(inventory_t[i] - market_t, 0.0)
+        sold_t[i] = market_t + tied_t[i]
+        cash_usd[i] += revenue_usd[i]
+
+
+@compiled
+def _margins(
+    good: np.ndarray,
+    place: np.ndarray,
+    plant: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    transfer_usd_per_kg: np.ndarray,
+    tax_share: np.ndarray,
+    waits_for_plant: np.ndarray,
+    informal: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    prudent_usd_per_kg: np.ndarray,
+    capacity_t: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Price kept after tax, margin on the cheapest tonne and on a new mine; informal ones move."""
+    s, rows = numbers[0], len(good)
+    price, cash_margin, project_margin = np.empty(rows), np.empty(rows), np.empty(rows)
+    for i in range(rows):
+        kept_share, cost = 1.0 - tax_share[i], cost_usd_per_kg[i]
+        price[i] = netback_usd_per_kg[good[i], place[i]] * kept_share
+        if plant[i] != NO_PLANT:
+            price[i] = max(price[i], transfer_usd_per_kg[i])
+        margin = price[i] - cost
+        cash_margin[i] = margin + s.mine_cost_spread_share * cost
+        if informal[i]:
+            capacity_t[i] = informal_capacity_t(
+                capacity_t[i],
+                margin / cost,
+                s.informal_normal_margin_share,
+                s.informal_response_per_year,
+            )
+        long_price = prudent_usd_per_kg[good[i], place[i]] * kept_share
+        project_margin[i] = max(long_price, transfer_usd_per_kg[i]) - cost
+        if waits_for_plant[i]:
+            project_margin[i] = -np.inf
+    return price, cash_margin, project_margin
+
+
+@compiled
+def _plans(
+    place: np.ndarray,
+    inventory_t: np.ndarray,
+    sales_t: np.ndarray,
+    cover_months: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    last_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    able_t: np.ndarray,
+    quota_bound: np.ndarray,
+    informal: np.ndarray,
+    state_owned: np.ndarray,
+    quota_index: np.ndarray,
+    informal_closed_share: np.ndarray,
+    loss_cover_share: np.ndarray,
+    numbers: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Output planned in tonnes, and the share of what each is able to that it is willing to make.
+
+    A state group looks past a bad price, the more so when its losses are covered, and lays off
+    slowly.
+    """
+    s, rows = numbers[0], len(place)
+    planned_t, willing = np.empty(rows), np.empty(rows)
+    for i in range(rows):
+        able = able_t[i] * (quota_index[place[i]] if quota_bound[i] else 1.0)
+        able *= 1.0 - (informal_closed_share[place[i]] if informal[i] else 0.0)
+        full = inventory_t[i] / max(normal_stock_t(sales_t[i], cover_months[i]), 1e-9)
+        brake = min(max(2.5 - full, 0.0), 1.0)
+        used = used_share(price_usd_per_kg[i], cost_usd_per_kg[i], s.mine_cost_spread_share)
+        willing[i] = used * brake
+        if state_owned[i]:
+            aim = max(s.state_output_aim_share, loss_cover_share[place[i]])
+            willing[i] = aim + (1.0 - aim) * willing[i]
+        planned_t[i] = able * willing[i]
+        if state_owned[i]:
+            least_t = least_output_t(able, last_t[i], s.state_layoff_share_per_month)
+            planned_t[i] = max(planned_t[i], least_t)
+    return planned_t, willing
+
+
+@compiled
+def _produce(
+    output_t: np.ndarray,
+    willing_share: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    sold_t: np.ndarray,
+    sales_t: np.ndarray,
+    inventory_t: np.ndarray,
+    cash_usd: np.ndarray,
+    numbers: np.ndarray,
+) -> np.ndarray:
+    """Put output into stock and pay for it; returns its cost, ``[producer]`` USD."""
+    s, cost_usd = numbers[0], np.empty(len(output_t))
+    for i in range(len(output_t)):
+        inventory_t[i] += output_t[i]
+        smoothed_t = smooth(sales_t[i], sold_t[i], s.sales_memory_months)
+        sales_t[i] = max(smoothed_t, 0.5 * output_t[i])
+        spread = s.mine_cost_spread_share
+        mean_cost = cost_usd_per_kg[i] * (1.0 - spread + spread * willing_share[i])
+        cost_usd[i] = output_t[i] * mean_cost * KG_PER_T
+        cash_usd[i] -= cost_usd[i]
+    return cost_usd

@@ -14,7 +14,7 @@ from typing import Any
 import mesa
 import numpy as np
 
-from rare_market.scenario import Scenario
+from rare_market.compiled import compiled
 
 # Edges of the ask steps in months of expected sales, after which comes what is left in stock, and
 # the place on the ask curve where each step's limit is read. Normal sales fall in the middle of a
@@ -39,8 +39,11 @@ class Trader(mesa.Agent):  # type: ignore[misc]  # mesa ships no types
         return getattr(self.cohort, name)[self.row]
 
 
+@compiled
 def expected_price_usd_per_kg(
-    price_usd_per_kg: np.ndarray, trend_per_month: np.ndarray, extrapolation_share: np.ndarray
+    price_usd_per_kg: np.ndarray,
+    trend_per_month: np.ndarray,
+    extrapolation_share: np.ndarray | float,
 ) -> np.ndarray:
     r"""Price a trader expects: the last one, carried on by part of its trend.
 
@@ -53,6 +56,7 @@ def expected_price_usd_per_kg(
     )
 
 
+@compiled
 def ask_curve(
     stock_t: np.ndarray,
     target_t: np.ndarray,
@@ -81,27 +85,33 @@ def ask_curve(
     quantity_t, limit_usd_per_kg
         ``[seller, step]``, limits not falling from step to step.
     """
-    edges = np.minimum(sales_t[:, None] * ASK_EDGES_MONTHS, stock_t[:, None])
     quantity_t = np.empty((len(stock_t), ASK_STEPS))
-    quantity_t[:, 0] = edges[:, 0]
-    quantity_t[:, 1:-1] = edges[:, 1:] - edges[:, :-1]
-    quantity_t[:, -1] = stock_t - edges[:, -1]
-    stock_ratio = np.minimum(stock_t / np.maximum(target_t, 1e-9), 3.0)
-    factor = (
-        1.0
-        + flow_slope * (ASK_READ_MONTHS[None, :] - 1.0)
-        + stock_slope * (1.0 - stock_ratio[:, None])
-    )
-    factor = np.minimum(np.maximum(factor, ASK_FACTOR_RANGE[0]), ASK_FACTOR_RANGE[1])
-    return quantity_t, np.maximum(expected_usd_per_kg[:, None] * factor, floor_usd_per_kg[:, None])
+    limit_usd_per_kg = np.empty((len(stock_t), ASK_STEPS))
+    least, most = ASK_FACTOR_RANGE
+    for i in range(len(stock_t)):
+        stock_ratio = min(stock_t[i] / max(target_t[i], 1e-9), 3.0)
+        offered_t = 0.0
+        for k in range(ASK_STEPS):
+            edge_t = stock_t[i]
+            if k < ASK_STEPS - 1:
+                edge_t = min(sales_t[i] * ASK_EDGES_MONTHS[k], edge_t)
+            quantity_t[i, k] = edge_t - offered_t
+            offered_t = edge_t
+            factor = (
+                1.0 + flow_slope * (ASK_READ_MONTHS[k] - 1.0) + stock_slope * (1.0 - stock_ratio)
+            )
+            asked = expected_usd_per_kg[i] * min(max(factor, least), most)
+            limit_usd_per_kg[i, k] = max(asked, floor_usd_per_kg[i])
+    return quantity_t, limit_usd_per_kg
 
 
+@compiled
 def state_ask_usd_per_kg(
     limit_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
     long_price_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
-    scenario: Scenario,
+    s: Any,
 ) -> np.ndarray:
     r"""Asks of state producers: kind to users at home, and within a band around the usual price.
 
@@ -116,20 +126,62 @@ def state_ask_usd_per_kg(
     Parameters
     ----------
     limit_usd_per_kg
-        ``[seller, step]`` asks without these aims.
+        ask without these aims.
     price_usd_per_kg, long_price_usd_per_kg
-        ``[seller]`` last price and long mean of what it sells.
+        last price and long mean of what is sold.
     downstream_usd_per_kg
-        ``[seller]`` what plants at home can pay, ``inf`` where there are none.
+        what plants at home can pay, ``inf`` where there are none.
+    s
+        the scenario's numbers.
     """
-    s = scenario
     gap_share = np.maximum(1.0 - downstream_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6), 0.0)
     width = 1.0 + s.state_price_band_share
-    kind = limit_usd_per_kg * (1.0 - s.state_downstream_share * gap_share)[:, None]
+    kind = limit_usd_per_kg * (1.0 - s.state_downstream_share * gap_share)
     lowest, highest = long_price_usd_per_kg / width, long_price_usd_per_kg * width
-    return np.minimum(np.maximum(kind, lowest[:, None]), highest[:, None])
+    return np.minimum(np.maximum(kind, lowest), highest)
 
 
+@compiled
+def aim_state_asks(
+    limit_usd_per_kg: np.ndarray,
+    state_owned: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    least_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
+    downstream_usd_per_kg: np.ndarray,
+    ceiling_usd_per_kg: np.ndarray,
+    s: Any,
+) -> None:
+    """Move the asks of state producers, ``[seller, step]``: never below cost, nor above a ceiling.
+
+    Parameters
+    ----------
+    state_owned, good, place, least_usd_per_kg
+        ``[seller]``.
+    netback_usd_per_kg, long_netback_usd_per_kg, downstream_usd_per_kg, ceiling_usd_per_kg
+        ``[good, place]``.
+    s
+        the scenario's numbers.
+    """
+    for i in range(len(good)):
+        if not state_owned[i]:
+            continue
+        here = (good[i], place[i])
+        for k in range(ASK_STEPS):
+            aimed = state_ask_usd_per_kg(
+                limit_usd_per_kg[i, k],
+                netback_usd_per_kg[here],
+                long_netback_usd_per_kg[here],
+                downstream_usd_per_kg[here],
+                s,
+            )
+            aimed = max(aimed, least_usd_per_kg[i])
+            limit_usd_per_kg[i, k] = min(aimed, ceiling_usd_per_kg[here])
+
+
+@compiled
 def least_output_t(
     able_t: np.ndarray, last_t: np.ndarray, layoff_share_per_month: float
 ) -> np.ndarray:
@@ -141,6 +193,13 @@ def least_output_t(
     return np.minimum(able_t, (1.0 - layoff_share_per_month) * last_t)
 
 
+@compiled
+def normal_stock_t(sales_t: np.ndarray, cover_months: np.ndarray) -> np.ndarray:
+    """Stock a seller holds at an ordinary price: a month's sales and its cover."""
+    return sales_t * (1.0 + cover_months)
+
+
+@compiled
 def storage_target_t(
     normal_t: np.ndarray,
     price_usd_per_kg: np.ndarray,
@@ -158,32 +217,34 @@ def storage_target_t(
     return normal_t * np.minimum(np.maximum(ratio, 0.25), 4.0) ** response
 
 
+@compiled
 def expected_gain_share(
     trend_per_month: np.ndarray,
     price_usd_per_kg: np.ndarray,
     long_price_usd_per_kg: np.ndarray,
-    scenario: Scenario,
+    s: Any,
 ) -> np.ndarray:
     r"""Yearly gain expected of holding stock, over its carrying cost.
 
     .. math:: g = 12\tau + \rho \ln(\bar P / P) - k
 
     The trend goes on, and part :math:`\rho` of the distance to the long mean is expected back in a
-    year: extrapolators and fundamentalists in one (Frankel and Froot 1990).
+    year: extrapolators and fundamentalists in one (Frankel and Froot 1990). ``s`` holds the
+    scenario's numbers.
     """
-    s = scenario
     return_share = np.log(
         np.maximum(long_price_usd_per_kg, 1e-6) / np.maximum(price_usd_per_kg, 1e-6)
     )
     gain = 12.0 * trend_per_month + s.reversion_share_per_year * return_share
-    return np.asarray(gain - s.carrying_cost_share_per_year)
+    return gain - s.carrying_cost_share_per_year
 
 
+@compiled
 def wanted_cover_months(
     cover_months: np.ndarray,
     gain_share: np.ndarray,
     alarm_share: np.ndarray,
-    scenario: Scenario,
+    s: Any,
 ) -> np.ndarray:
     r"""Stock that users like to hold, in months of use.
 
@@ -193,19 +254,42 @@ def wanted_cover_months(
     Cover rises while the gain :math:`g` expected of holding exceeds its carrying cost :math:`k`,
     and with the alarm :math:`A`, the part of orders that lately went unfilled or is feared for; it
     falls when prices are expected to fall, and stocks are run down: hoarding, then destocking.
+    ``s`` holds the scenario's numbers.
     """
-    s = scenario
     falling = np.minimum(gain_share + s.carrying_cost_share_per_year, 0.0)
     moved = s.hoarding_response * (np.maximum(gain_share, 0.0) + falling)
     factor = 1.0 + moved + s.alarm_response * alarm_share
-    return cover_months * np.clip(factor, s.least_cover_share, s.most_cover_share)
+    factor = np.minimum(np.maximum(factor, s.least_cover_share), s.most_cover_share)
+    return cover_months * factor
 
 
-def alarmed_share(alarm_share: np.ndarray, unfilled_share: np.ndarray, months: float) -> np.ndarray:
+@compiled
+def wanted_t(
+    use_t: np.ndarray, cover_months: np.ndarray, stock_t: np.ndarray, adjust_months: float
+) -> np.ndarray:
+    """What users buy: their use, and part of what their stock lacks of its cover; not negative."""
+    gap_t = use_t * cover_months - stock_t
+    return np.maximum(use_t + gap_t / adjust_months, 0.0)
+
+
+@compiled
+def alarmed_share(
+    alarm_share: np.ndarray, unfilled_share: np.ndarray | float, months: float
+) -> np.ndarray:
     """Alarm next month: at once as high as the part of orders unfilled, forgotten slowly."""
     return np.maximum(unfilled_share, alarm_share * (1.0 - 1.0 / months))
 
 
+@compiled
 def smooth(old: np.ndarray, new: np.ndarray, memory_months: float) -> np.ndarray:
     """Exponential smoothing with the given memory."""
     return old + (new - old) / memory_months
+
+
+@compiled
+def at(table: np.ndarray, good: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Entries of a ``[good, place]`` table, ``[row]``."""
+    values = np.empty(len(good))
+    for i in range(len(good)):
+        values[i] = table[good[i], place[i]]
+    return values

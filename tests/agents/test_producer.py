@@ -16,7 +16,7 @@ from rare_market.scenario import Scenario
 from tests.conftest import CHN, NO_USERS, ORE, PRICE_USD_PER_KG, USA, Sheet, bulletin, mines, regime
 
 NO_GROWTH = np.ones(2)
-ALONE = np.array(False)  # not tied to a plant
+ALONE = np.zeros(8, dtype=bool)  # of any number of mines
 rows_of_mines = st.lists(
     st.fixed_dictionaries(
         {

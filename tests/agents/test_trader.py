@@ -156,16 +156,15 @@ def test_a_state_producer_is_kind_at_home_and_keeps_within_its_band(
     ask, price, long_price, downstream, aimed
 ):
     """Half of the gap of users at home, and from half to twice the long mean."""
-    columns = (column(price), column(long_price), column(downstream))
-    asks = state_ask_usd_per_kg(np.full((1, 4), ask), *columns, AIMS)
-    assert asks[0].tolist() == pytest.approx([aimed] * 4)
+    numbers = AIMS.numbers()[0]
+    asked = state_ask_usd_per_kg(ask, price, long_price, downstream, numbers)
+    assert asked == pytest.approx(aimed)
 
 
 def test_without_aims_a_state_producer_asks_as_anyone():
     free = Scenario(state_downstream_share=0.0, state_price_band_share=100.0)
-    asks = np.array([[40.0, 50.0, 60.0, 70.0]])
-    columns = (column(50.0), column(10.0), column(1.0))
-    np.testing.assert_array_equal(state_ask_usd_per_kg(asks, *columns, free), asks)
+    for ask in (40.0, 50.0, 60.0, 70.0):
+        assert state_ask_usd_per_kg(ask, 50.0, 10.0, 1.0, free.numbers()[0]) == ask
 
 
 def test_orders_are_posted_on_what_was_published_only():
@@ -179,7 +178,7 @@ def test_orders_are_posted_on_what_was_published_only():
 def test_the_gain_expected_of_holding_is_trend_and_return_to_the_mean_less_carrying_cost():
     """1 % a month, half price, half of the distance back in a year, 12 % cost."""
     s = Scenario(reversion_share_per_year=0.5, carrying_cost_share_per_year=0.12)
-    gain = expected_gain_share(column(0.01), column(25.0), column(50.0), s)
+    gain = expected_gain_share(column(0.01), column(25.0), column(50.0), s.numbers()[0])
     assert gain[0] == pytest.approx(0.12 + 0.5 * np.log(2.0) - 0.12)
 
 
@@ -194,7 +193,7 @@ def test_cover_is_usual_in_a_quiet_market_rises_with_gain_and_alarm_and_falls_wi
     )
     gain = column(-0.1, 0.4, -0.1, -0.3, -5.0, 9.0)
     alarm = column(0.0, 0.0, 0.5, 0.0, 0.0, 0.0)
-    cover = wanted_cover_months(np.full(6, 2.0), gain, alarm, s)
+    cover = wanted_cover_months(np.full(6, 2.0), gain, alarm, s.numbers()[0])
     assert cover.tolist() == pytest.approx([2.0, 2.8, 3.0, 1.6, 1.0, 6.0])
 
 
