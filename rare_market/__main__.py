@@ -21,6 +21,7 @@ from rare_market.terminal import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
     BadInput,
+    named_of,
     policies_of,
     scenario_of,
     writable,
@@ -52,7 +53,12 @@ def cli() -> None:
     metavar="export_stop:month=YYYY-MM,duration=MONTHS,goods=…",
     help="Stop China's exports for a while, and report the damage in the 24 months that follow.",
 )
-@click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
+@click.option(
+    "--scenario",
+    "scenario_file",
+    metavar="NAME|FILE.toml",
+    help="A scenario of `list scenarios` by name, or fields in TOML.",
+)
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
 @click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
 @click.option("--replications", type=int, default=20, show_default=True, help="Draws per world.")
@@ -85,7 +91,10 @@ def run(
     as_json: bool,
     allow_invalid: bool,
 ) -> None:
-    """Compare policies against Chinese undercutting, 2024 to 2035, under the same luck."""
+    """Compare policies against Chinese undercutting, 2024 to 2035, under the same luck.
+
+    A named scenario is compared with its null model instead, and with a package if one is given.
+    """
     scenario = scenario_of(scenario_file, settings, seed)
     if not 1 <= replications <= 100_000:
         raise BadInput(f"--replications = {replications} is not within 1 to 100000.")
@@ -100,7 +109,8 @@ def run(
     from rare_market.compare import compare, default_worlds
     from rare_market.declare import InvalidValueError
 
-    worlds = default_worlds(package)
+    named = named_of(scenario_file)
+    worlds = named.worlds(package) if named else default_worlds(package)
     quiet = as_json or not sys.stderr.isatty()
     with tqdm(total=len(worlds) * replications, unit="run", disable=quiet, leave=False) as bar:
         comparison = compare(
@@ -123,7 +133,12 @@ def run(
 @cli.command()
 @click.option("--month", required=True, metavar="YYYY-MM", help="The month whose market is saved.")
 @click.option("--policy", "policies", multiple=True, metavar="NAME[:field=value,…]")
-@click.option("--scenario", "scenario_file", metavar="FILE.toml", help="Scenario fields in TOML.")
+@click.option(
+    "--scenario",
+    "scenario_file",
+    metavar="NAME|FILE.toml",
+    help="A scenario of `list scenarios` by name, or fields in TOML.",
+)
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
 @click.option("--seed", type=int, help="Root of all chance (scenario field seed).")
 @click.option("--out", "out_file", required=True, metavar="FILE.npz", help="Where to save it.")
@@ -137,7 +152,8 @@ def book(
 ) -> None:
     """Save the order book of one month of a run, with its lanes and quotas."""
     scenario = scenario_of(scenario_file, settings, seed)
-    chosen = policies_of(policies, scenario)
+    named = named_of(scenario_file)
+    chosen = [*(named.policies if named else ()), *policies_of(policies, scenario)]
     period = _period(month, scenario)
     file = Path(out_file)
     writable(str(file.parent))

@@ -6,6 +6,7 @@ difference between two worlds in one replication is due to policy alone.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import multiprocessing
@@ -54,10 +55,20 @@ FIRST_POLICY_YEAR = 2026  # when the standard policies start
 
 @dataclass(frozen=True)
 class World:
-    """A named set of policies."""
+    """A named set of policies.
+
+    Attributes
+    ----------
+    name, policies
+        as said.
+    changed
+        scenario fields that differ in this world, with their values: a null model of the past is
+        another China, not only other policies.
+    """
 
     name: str
     policies: tuple[Policy, ...]
+    changed: tuple[tuple[str, Any], ...] = ()
 
 
 def default_worlds(package: Sequence[Policy] = ()) -> tuple[World, ...]:
@@ -85,8 +96,10 @@ def default_worlds(package: Sequence[Policy] = ()) -> tuple[World, ...]:
 
 
 def policy_years(start_year: int, years: int) -> tuple[int, int]:
-    """First and last year over which prices and costs are counted."""
+    """First and last year over which prices and costs are counted; all years of the past."""
     last = start_year + years - 1
+    if last < FIRST_POLICY_YEAR:
+        return start_year, last
     return min(max(start_year, FIRST_POLICY_YEAR), last), last
 
 
@@ -157,6 +170,16 @@ class Comparison:
     provenance: dict[str, Any]
     allow_invalid: bool = False
 
+    @property
+    def null(self) -> str:
+        """The world against which China's income is measured: the first."""
+        return self.worlds[0].name
+
+    @property
+    def base(self) -> str:
+        """The world against which what a policy secures is measured: the second, if there is."""
+        return self.worlds[min(1, len(self.worlds) - 1)].name
+
     def check(self) -> None:
         """Refuse a comparison with a run whose certificate failed.
 
@@ -187,8 +210,8 @@ class Comparison:
         order = [world.name for world in self.worlds]
         frame["world"] = pd.Categorical(frame["world"], order)
         frame = frame.sort_values(["world", "replication"], ignore_index=True)
-        frame["secured_t"] = _against(frame, NO_POLICY_WORLD, "oxide_outside_t")
-        frame["china_income_change_musd"] = _against(frame, NULL_WORLD, "china_income_musd")
+        frame["secured_t"] = _against(frame, self.base, "oxide_outside_t")
+        frame["china_income_change_musd"] = _against(frame, self.null, "china_income_musd")
         per_t = frame["public_cost_musd"] * MILLION / frame["secured_t"]
         paid = (frame["secured_t"] > 0) & (frame["public_cost_musd"].abs() > 0)
         frame["public_cost_usd_per_kg_secured"] = (per_t / 1000.0).where(paid)
@@ -256,7 +279,7 @@ def compare(
     scenario
         the world no state controls; its ``replication`` is the first one used.
     worlds
-        what is compared.
+        what is compared: first the null, then the world without an answer, then the answers.
     replications
         draws of all chance, the same for each world.
     records_folder
@@ -342,6 +365,7 @@ def _run_chunk(
     from rare_market.model import simulate  # workers load the model, the parent does not
 
     results = []
+    scenario = dataclasses.replace(scenario, **dict(world.changed))
     for replication in replications:
         records = simulate(scenario.replicate(replication), world.policies)
         if records_folder is not None:

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rare_market.compare import NO_POLICY_WORLD, NULL_WORLD, Comparison, policy_years
+from rare_market.compare import Comparison, policy_years
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import PriceFloor, Undercutting
 
@@ -34,7 +34,7 @@ GREY = "#777777"
 
 def world_colors(comparison: Comparison) -> dict[str, Any]:
     """Color-blind safe colors by world (Okabe and Ito); the null is grey, no policy black."""
-    colors: dict[str, Any] = {NULL_WORLD: GREY, NO_POLICY_WORLD: BLACK}
+    colors: dict[str, Any] = {comparison.base: BLACK, comparison.null: GREY}
     rest = [w.name for w in comparison.worlds if w.name not in colors]
     order = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
     colors |= {name: order[i % len(order)] for i, name in enumerate(rest)}
@@ -66,14 +66,14 @@ def price_paths(comparison: Comparison) -> Figure:
     comparison.check()
     inside = comparison.series["price_inside_usd_per_kg"]
     outside = comparison.series["price_outside_usd_per_kg"]
-    names = [w.name for w in comparison.worlds if w.name != NULL_WORLD]
+    names = [w.name for w in comparison.worlds if w.name != comparison.null]
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     with mpl.style.context(STYLE):
         figure, panels = blank(0.5 + 2.1 * rows, rows, columns, shared=True)
         for axes in panels.flat[len(names) :]:
             axes.set_visible(False)
-        null = np.median(inside[NULL_WORLD], axis=0)
+        null = np.median(inside[comparison.null], axis=0)
         for name, axes in zip(names, panels.flat, strict=False):
             x = _years(comparison, inside[name].shape[1])
             axes.plot(x, null, color=GREY, linewidth=1.0, linestyle=(0, (1, 1.2)))
@@ -90,7 +90,7 @@ def price_paths(comparison: Comparison) -> Figure:
                 [], [], color=VERMILLION, linestyle=(0, (3, 2)), label="delivered in allied places"
             ),
             mpl.lines.Line2D(
-                [], [], color=GREY, linestyle=(0, (1, 1.2)), label="in China, no undercutting"
+                [], [], color=GREY, linestyle=(0, (1, 1.2)), label=f"in China, {comparison.null}"
             ),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
@@ -134,7 +134,7 @@ def capacity_outside(comparison: Comparison) -> Figure:
             for world in comparison.worlds:
                 runs = series[world.name] / 1000.0
                 x = _years(comparison, runs.shape[1])
-                dashed = (0, (1, 1.2)) if world.name == NULL_WORLD else "-"
+                dashed = (0, (1, 1.2)) if world.name == comparison.null else "-"
                 _band(axes, x, runs, color=colors[world.name], linestyle=dashed, label=world.name)
             axes.set_title("Separation" if stage == "separation" else "Sintered magnets")
             axes.set_ylabel(unit)

@@ -7,14 +7,17 @@ strategic China.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rare_market.compare import World
 from rare_market.declare import InvalidValueError
 from rare_market.inputs import SHIPPED
 from rare_market.policies import Policy, read_policies
 from rare_market.scenario import Scenario
 
+NULL = "no strategic China"
 FOLDER = SHIPPED / "scenarios"
 
 
@@ -44,6 +47,14 @@ class NamedScenario:
         """Scenario and policies to simulate; of the null model if asked."""
         fields = {**self.fields, **(self.null_fields if null else {}), **changed}
         return Scenario(**fields), () if null else self.policies
+
+    def worlds(self, package: Sequence[Policy] = ()) -> tuple[World, ...]:
+        """Null model, the scenario as it is, and the same with a package if one is given."""
+        first = (
+            World(NULL, (), tuple(self.null_fields.items())),
+            World(self.name, self.policies),
+        )
+        return (*first, World("package", (*self.policies, *package))) if package else first
 
 
 def names() -> list[str]:

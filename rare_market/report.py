@@ -65,7 +65,7 @@ LINES = (
     Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),
     Column(
         "china_income_change_musd",
-        "income of Chinese mines and plants, against no undercutting",
+        "income of Chinese mines and plants, against the first world",
         "billion USD",
         1e-3,
         1,

@@ -30,12 +30,13 @@ class BadStore(click.ClickException):
 
 
 def scenario_of(file: str | None, settings: tuple[str, ...], seed: int | None) -> Any:
-    """Scenario from a file, ``field=value`` texts and a seed."""
+    """Scenario from a name or a file, ``field=value`` texts and a seed."""
     from rare_market.declare import InvalidValueError, parse_values
     from rare_market.scenario import Scenario, read_scenario
 
     try:
-        values = read_scenario(Path(file)) if file else {}
+        named = named_of(file)
+        values = dict(named.fields) if named else read_scenario(Path(file)) if file else {}
         texts = {}
         for setting in settings:
             field, sign, value = setting.partition("=")
@@ -47,6 +48,21 @@ def scenario_of(file: str | None, settings: tuple[str, ...], seed: int | None) -
             values["seed"] = seed
         return Scenario(**values)
     except InvalidValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def named_of(text: str | None) -> Any:
+    """Scenario of that name; None for a file, or without a text."""
+    from rare_market.declare import InvalidValueError
+    from rare_market.history import named_scenario
+
+    if not text or text.endswith(".toml"):
+        return None
+    try:
+        return named_scenario(text)
+    except InvalidValueError as error:
+        if Path(text).is_file():
+            return None
         raise BadInput(str(error)) from None
 
 

@@ -7,6 +7,7 @@ import pytest
 from rare_market.declare import InvalidValueError
 from rare_market.history import named_scenario, names
 from rare_market.model import simulate
+from rare_market.policies import Tariff
 
 
 def test_every_name_has_its_scenario_policies_and_null():
@@ -20,6 +21,28 @@ def test_every_name_has_its_scenario_policies_and_null():
         assert named.summary
         assert null.start_year == scenario.start_year
         assert null.state_output_aim_share == 0.0
+
+
+def test_the_controls_of_2025_are_dated_inputs():
+    """Licences from April 2025, the October rules threatened and then in force, two floors."""
+    _, policies = named_scenario("controls_2025").world()
+    starts = {(p.name, p.start_year) for p in policies}
+    assert {("export_licence", 2025.25), ("export_licence", 2025.92)} <= starts
+    assert any(name == "export_threat" and 2025.7 < at < 2025.8 for name, at in starts)
+    october = [p for p in policies if getattr(p, "reach_above_share", 1.0) < 1.0]
+    assert [p.start_year for p in october] == [2026.8575]
+    floors = [p for p in policies if p.name == "price_floor"]
+    floors += [p for p in policies if getattr(p, "floor_usd_per_kg", 0.0) > 0.0]
+    assert {getattr(p, "producers", "") for p in floors} == {"USA", "AUS+MYS"}
+
+
+def test_worlds_are_the_null_the_past_and_a_package_on_top():
+    named = named_scenario("history_2018_2024")
+    null, past = named.worlds()
+    assert (null.policies, past.policies) == ((), named.policies)
+    assert dict(null.changed) == named.null_fields
+    package = named.worlds([Tariff()])[2]
+    assert package.policies == (*named.policies, Tariff())
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():

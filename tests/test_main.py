@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from rare_market.__main__ import EXIT_BAD_INPUT, cli, main
 from rare_market.book import load_posted
+from rare_market.history import NULL, names
 from rare_market.model import RareEarthMarket
 from rare_market.policies import INSTRUMENTS
 from rare_market.scenario import Scenario
@@ -207,6 +208,26 @@ def test_a_month_outside_the_run_is_refused(month, tmp_path):
     result = call("book", "--month", month, "--out", str(tmp_path / "book.npz"))
     assert result.exit_code == EXIT_BAD_INPUT
     assert month in result.stderr
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_named_scenario_runs_beside_its_null_model(name, tmp_path):
+    """Listed by name; the fields of the file hold unless one is set."""
+    listed = call("list", "scenarios").stdout
+    assert f"\n{name} " in listed
+    settings = ["--scenario", name, "--set", "years=1", "--replications", "1", "--processes", "1"]
+    result = call("run", *settings, "--json", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["worlds"] == [NULL, name]
+    assert answer["valid"]
+
+
+def test_an_unknown_scenario_is_refused_with_those_there_are(tmp_path):
+    result = call("run", "--scenario", "history_1990", "--out", str(tmp_path / "out"))
+    assert result.exit_code == EXIT_BAD_INPUT
+    assert "history_1990" in result.stderr
+    assert "history_2007_2014" in result.stderr
 
 
 @pytest.mark.parametrize("what", ["policies", "packages", "goods", "places", "scenarios"])
