@@ -700,7 +700,8 @@ def _activity(
                 f"activity.csv: sector {s!r} has demand in {p} but no row for {p} or {ANY}; one "
                 "row with activity_index = 1 keeps it constant."
             )
-    return np.stack([paths[s, p if (s, p) in paths else ANY] for s, p in keys], axis=1)
+    columns = [paths[s, p if (s, p) in paths else ANY] for s, p in keys]
+    return np.array(columns).reshape(len(keys), len(years)).T
 
 
 def rival_cost_usd_per_kg(
