@@ -17,6 +17,7 @@ from rare_market.agents.state import State
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
 from rare_market.clearing import Quotas
+from rare_market.compiled import compiled
 from rare_market.content import Content, Touch
 from rare_market.dataset import read_data
 from rare_market.finance import Commitment
@@ -102,6 +103,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         ):
             for row in range(cohort.rows):
                 kind(self, cohort, row)
+        p, m = self.producers, self.processors
+        self.ores = data.catalogue.of_stage("concentrate")
+        self.rivals = (m.stage == SEPARATION) & (m.place != data.catalogue.china)
+        self.project_at = (  # stage and place of each facility; a collector digs like a mine
+            np.concatenate([np.full(p.rows, MINE), m.stage]),
+            world.facility_place,
+        )
         self.cohorts: dict[str, Poster] = {
             "producer": self.producers,
             "processor": self.processors,
@@ -295,9 +303,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def _grant_permits(self) -> None:
         """Cut the lead time of projects whose permits come early, while a rule offers it."""
         p, m, rules = self.producers, self.processors, self.regime
-        stage = np.concatenate([np.full(p.rows, MINE), m.stage])
-        at = stage, np.concatenate([p.place, m.place])
-        cut = (self.world.permit < rules.early_permit_share[at]) * rules.lead_time_cut_share[at]
+        cut = np.zeros(p.rows + m.rows)
+        if rules.lead_time_cut_share.any():
+            early = self.world.permit < rules.early_permit_share[self.project_at]
+            cut = early * rules.lead_time_cut_share[self.project_at]
         p.life.permit_cut_share, m.life.permit_cut_share = cut[: p.rows], cut[p.rows :]
 
     def _finance(self, before: np.ndarray, capital_usd: np.ndarray) -> None:
@@ -313,18 +322,19 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p, m, rules = self.producers, self.processors, self.regime
         status = np.concatenate([p.life.status, m.life.status])
         started = (before == Status.PLANNED) & (status == Status.BUILDING)
-        place = np.concatenate([p.place, m.place])
-        stage = np.concatenate([np.full(p.rows, MINE), m.stage])
-        cut = np.concatenate([p.life.permit_cut_share, m.life.permit_cut_share])
-        time = np.where(started, (1.0 - cut) * (1.0 + rules.time_added_share[stage, place]), 1.0)
-        cost = np.where(started, 1.0 + rules.capital_added_share[stage, place], 1.0)
-        p.life.reschedule(time[: p.rows], cost[: p.rows])
-        m.life.reschedule(time[p.rows :], cost[p.rows :])
-        earned = np.concatenate([p.cash_usd, m.cash_usd]) - self.cash_usd + capital_usd
-        outlay = np.where(before == Status.BUILDING, capital_usd, 0.0)
-        settlement.finance_projects(
-            self.commitments, p, m, started, outlay, earned, rules, self.ledger
-        )
+        if started.any():
+            cut = np.concatenate([p.life.permit_cut_share, m.life.permit_cut_share])
+            time = (1.0 - cut) * (1.0 + rules.time_added_share[self.project_at])
+            time = np.where(started, time, 1.0)
+            cost = np.where(started, 1.0 + rules.capital_added_share[self.project_at], 1.0)
+            p.life.reschedule(time[: p.rows], cost[: p.rows])
+            m.life.reschedule(time[p.rows :], cost[p.rows :])
+        if rules.finance or self.commitments:
+            earned = np.concatenate([p.cash_usd, m.cash_usd]) - self.cash_usd + capital_usd
+            outlay = np.where(before == Status.BUILDING, capital_usd, 0.0)
+            settlement.finance_projects(
+                self.commitments, p, m, started, outlay, earned, rules, self.ledger
+            )
 
     def record(self) -> None:
         """Write the month into the records."""
@@ -354,19 +364,15 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def _bulletin(self) -> Bulletin:
         life = self.processors.life
-        abroad = (self.processors.stage == SEPARATION) & (
-            self.processors.place != self.catalogue.china
-        )
-        building = life.capacity_t[abroad & (life.status == Status.BUILDING)].sum()
-        operating = life.capacity_t[abroad & (life.status == Status.OPERATING)].sum()
+        building = life.capacity_t[self.rivals & (life.status == Status.BUILDING)].sum()
+        operating = life.capacity_t[self.rivals & (life.status == Status.OPERATING)].sum()
         held, target = self.world.sellers_stock_t()
-        ore = self.catalogue.of_stage("concentrate")
         return Bulletin(
             period=self.period,
             year=self.assumptions.start_year + self.period / MONTHS_PER_YEAR,
             **self.board.published(),
             stock_ratio=_ratio(held, target),
-            ore_stock_ratio=_ratio(held[ore].sum(axis=0), target[ore].sum(axis=0)),
+            ore_stock_ratio=_ratio(held[self.ores].sum(axis=0), target[self.ores].sum(axis=0)),
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
@@ -393,12 +399,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
-        cost = np.repeat(self.cost.total[:, :, :, None], len(BUYER_CLASSES), axis=3)
+        cost = _lane_cost(self.cost.total, r.flow_limit_t, r.excluded_origin)
         limited = np.isfinite(r.flow_limit_t)
-        if limited.any():
-            cost[r.flow_limit_t <= 0.0] = np.inf
-        for buyer_class, excluded in enumerate(r.excluded_origin):
-            cost[..., buyer_class][excluded] = np.inf
         left_t = []
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
@@ -465,6 +467,23 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
+
+
+@compiled
+def _lane_cost(
+    cost_usd_per_kg: np.ndarray, flow_limit_t: np.ndarray, excluded_origin: np.ndarray
+) -> np.ndarray:
+    """Cost of lanes by buyer class, ``[good, origin, destination, buyer class]``; inf: no lane."""
+    goods, places, _ = cost_usd_per_kg.shape
+    classes = len(excluded_origin)
+    cost = np.empty((goods, places, places, classes))
+    for g in range(goods):
+        for o in range(places):
+            for d in range(places):
+                for c in range(classes):
+                    closed = flow_limit_t[g, o, d] <= 0.0 or excluded_origin[c, g, o, d]
+                    cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
+    return cost
 
 
 def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.goods import MONTHS_PER_YEAR
 
 AGES = 4  # stages of a life, so that its spread is half its mean
 PAST_YEARS = 60  # before the run from which products may still be in use
 
 
+@compiled
 def returned_t(in_use_t: np.ndarray, added_t: np.ndarray, lifetime_years: np.ndarray) -> np.ndarray:
     r"""Age products by a month, in place; returns the tonnes thrown away.
 
@@ -38,11 +40,16 @@ def returned_t(in_use_t: np.ndarray, added_t: np.ndarray, lifetime_years: np.nda
     np.ndarray
         ``[row]``.
     """
-    moving = in_use_t * np.minimum(AGES / (MONTHS_PER_YEAR * lifetime_years), 1.0)
-    in_use_t -= moving
-    in_use_t[1:] += moving[:-1]
-    in_use_t[0] += added_t
-    return np.asarray(moving[-1])
+    returned = np.empty(len(added_t))
+    for i in range(len(added_t)):
+        entering = added_t[i]
+        share = min(AGES / (MONTHS_PER_YEAR * lifetime_years[i]), 1.0)
+        for k in range(AGES):
+            leaving = in_use_t[k, i] * share
+            in_use_t[k, i] = in_use_t[k, i] - leaving + entering
+            entering = leaving
+        returned[i] = entering
+    return returned
 
 
 class Products:

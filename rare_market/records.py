@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.content import HEAPS, OFFERED, Content, Touch
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES, MONTHS_PER_YEAR, OPEN, Catalogue
 from rare_market.ledger import KINDS, PAYMENT, REASONS
@@ -290,7 +291,6 @@ class Records:
             ``[good, origin, destination]`` the tonnes of all of them.
         """
         t, shape = period, board.price_usd_per_kg.shape
-        goods, places, classes = shape
         self.price_usd_per_kg[t] = board.price_usd_per_kg
         self.quote_usd_per_kg[t] = board.quote_usd_per_kg
         self.price_low_usd_per_kg[t] = clearing.price_low_usd_per_kg.reshape(shape)
@@ -300,7 +300,7 @@ class Records:
         self.status[t] = clearing.status.reshape(shape)
         self.bought_t[t] = book.bids_by_market(clearing.bid_fill_t)
         self.paid_usd[t] = book.bids_by_market(paid_usd)
-        self.flow_t[t] = clearing.flow_t.reshape(goods, places, places, classes).sum(axis=3)
+        _sum_classes(clearing.flow_t, self.flow_t[t])
         self.moved_t[t] = self.flow_t[t] + contract_t
         self.contract_trades.extend((t, *trade) for trade in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
@@ -580,6 +580,19 @@ class Records:
             {"good": self.catalogue.goods},
             keep,
         )
+
+
+@compiled
+def _sum_classes(flow_t: np.ndarray, total_t: np.ndarray) -> None:
+    """Sum flows to demand nodes, ``[good, origin, node]``, by place, ``[good, origin, place]``."""
+    goods, origins, places = total_t.shape
+    classes = flow_t.shape[2] // places
+    for g in range(goods):
+        for o in range(origins):
+            for d in range(places):
+                total_t[g, o, d] = 0.0
+                for n in range(d * classes, (d + 1) * classes):
+                    total_t[g, o, d] += flow_t[g, o, n]
 
 
 FRAMES = (

@@ -274,7 +274,7 @@ def _pay_lane(
 ) -> np.ndarray:
     """Pay freight and taxes of contract deliveries; returns USD by delivery."""
     good, origin, destination = lane
-    freight, tax, duty, total = (usd(tonnes, part[lane]) for part in cost)
+    freight, tax, duty, total = (_lane_usd(part, *lane, tonnes) for part in cost)
     at = (payer, destination)
     ledger.pay(at, ("economy", origin), "freight", freight, good, tonnes)
     ledger.pay(at, ("state", origin), "export_tax", tax, good, tonnes)
@@ -282,14 +282,30 @@ def _pay_lane(
     return total
 
 
+@compiled
+def _lane_usd(
+    usd_per_kg: np.ndarray,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    tonnes: np.ndarray,
+) -> np.ndarray:
+    """Cost of deliveries over their lanes, ``[delivery]`` USD."""
+    value = np.zeros(len(tonnes))
+    for i in range(len(tonnes)):
+        if tonnes[i] != 0.0:
+            value[i] = tonnes[i] * usd_per_kg[good[i], origin[i], destination[i]] * KG_PER_T
+    return value
+
+
 def _note(
     month: Delivered, channel: int, lane: Lane, tonnes: np.ndarray, price: np.ndarray
 ) -> None:
     """Enter deliveries into the month's list and its lanes."""
     np.add.at(month.lane_t, lane, tonnes)
-    for i in np.nonzero(tonnes > 0.0)[0]:
-        good, origin, destination = (int(code[i]) for code in lane)
-        month.trades.append((channel, good, origin, destination, float(tonnes[i]), float(price[i])))
+    moved = np.nonzero(tonnes > 0.0)[0]
+    columns = [column[moved].tolist() for column in (*lane, tonnes, price)]
+    month.trades.extend((channel, *row) for row in zip(*columns, strict=True))
 
 
 def pass_rents_to_exporters(
@@ -522,22 +538,36 @@ def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
     buyer goes without. Less what is paid for it, it is the consumer surplus.
     """
     b = buyers
-    normal_t = b.normal_use_t(period)
-    choke = b.most_usd_per_kg
-    steep = b.elasticity > -STEEPEST
-    elasticity = np.where(steep, -1.0, b.elasticity)
-    least_t = np.where(
-        steep, b.consumed_t, normal_t * (choke / b.first_price_usd_per_kg) ** elasticity
-    )
-    base_t = np.minimum(b.consumed_t, least_t)
-    power = 1.0 / elasticity + 1.0
-    power = np.where(np.abs(power) < STEEPEST, STEEPEST, power)
-    above = b.consumed_t > base_t
-    upper, lower = (
-        np.where(above, t / np.maximum(normal_t, 1e-12), 1.0) for t in (b.consumed_t, base_t)
-    )
-    area = b.first_price_usd_per_kg * normal_t / power * (upper**power - lower**power)
-    return KG_PER_T * (choke * base_t + area)
+    return _use_value_usd(
+        b.normal_use_t(period), b.consumed_t, b.elasticity, b.first_price_usd_per_kg,
+        b.most_usd_per_kg,
+    )  # fmt: skip
+
+
+@compiled
+def _use_value_usd(
+    normal_t: np.ndarray,
+    consumed_t: np.ndarray,
+    elasticity: np.ndarray,
+    first_price_usd_per_kg: np.ndarray,
+    choke_usd_per_kg: np.ndarray,
+) -> np.ndarray:
+    """See :func:`use_value_usd`."""
+    value_usd = np.empty(len(normal_t))
+    for i in range(len(normal_t)):
+        used_t, first, choke = consumed_t[i], first_price_usd_per_kg[i], choke_usd_per_kg[i]
+        base_t, area = used_t, 0.0
+        if elasticity[i] <= -STEEPEST:
+            base_t = min(used_t, normal_t[i] * (choke / first) ** elasticity[i])
+        if used_t > base_t:
+            power = 1.0 / elasticity[i] + 1.0
+            if abs(power) < STEEPEST:
+                power = STEEPEST
+            most_t = max(normal_t[i], 1e-12)
+            rise = (used_t / most_t) ** power - (base_t / most_t) ** power
+            area = first * normal_t[i] / power * rise
+        value_usd[i] = KG_PER_T * (choke * base_t + area)
+    return value_usd
 
 
 def external_usd(

@@ -15,6 +15,7 @@ from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.compiled import compiled
 from rare_market.content import Feeding, Moves, Trade
 from rare_market.cost import responsible_cost_usd_per_kg
 from rare_market.dataset import Data
@@ -123,23 +124,23 @@ class World(NamedTuple):
     def sellers_stock_t(self) -> tuple[np.ndarray, np.ndarray]:
         """Stock of sellers and its normal target, ``[good, place]``."""
         p, m = self.producers, self.processors
-        good = np.concatenate([p.good, m.product.good])
-        place = np.concatenate([p.place, m.product.place])
-        held = np.concatenate([p.inventory_t, m.product_stock_t])
-        target = np.concatenate([p.normal_stock_t(), m.normal_stock_t()])
-        return self.by_good(good, place, held), self.by_good(good, place, target)
+        held_t, target_t = self._empty(), self._empty()
+        _add(held_t, p.good, p.place, p.inventory_t)
+        _add(held_t, m.product.good, m.product.place, m.product_stock_t)
+        _add(target_t, p.good, p.place, p.normal_stock_t())
+        _add(target_t, m.product.good, m.product.place, m.normal_stock_t())
+        return held_t, target_t
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
         p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
-        held = self.by_good(
-            np.concatenate([p.good, m.feed.good, m.product.good, b.good, x.good]),
-            np.concatenate([p.place, m.feed.place, m.product.place, b.place, x.sells_at]),
-            np.concatenate(
-                [p.inventory_t, m.feed_stock_t, m.product_stock_t, b.inventory_t, x.inventory_t]
-            ),
-        )
-        return held + self.states.stockpile_t.T
+        held_t = self._empty()
+        _add(held_t, p.good, p.place, p.inventory_t)
+        _add(held_t, m.feed.good, m.feed.place, m.feed_stock_t)
+        _add(held_t, m.product.good, m.product.place, m.product_stock_t)
+        _add(held_t, b.good, b.place, b.inventory_t)
+        _add(held_t, x.good, x.sells_at, x.inventory_t)
+        return held_t + self.states.stockpile_t.T
 
     def write(self, records: Records, period: int, spent_usd: np.ndarray) -> None:
         """Write what the traders made, used, hold and have standing into the records.
@@ -258,14 +259,24 @@ class World(NamedTuple):
 
     def by_good(self, good: np.ndarray, place: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Sum of values by good and place, ``[good, place]``."""
-        goods, places = self.states.stockpile_t.shape[::-1]
-        total = np.bincount(good * places + place, values, minlength=goods * places)
-        return total.reshape(goods, places)
+        total = self._empty()
+        _add(total, good, place, values)
+        return total
+
+    def _empty(self) -> np.ndarray:
+        return np.zeros(self.states.stockpile_t.shape[::-1])
 
     def _by_stage(self, values: np.ndarray) -> np.ndarray:
-        stages, places = len(FACILITY_STAGES), self.states.rows
-        cell = self.facility_stage * places + self.facility_place
-        return np.bincount(cell, values, minlength=stages * places).reshape(stages, places)
+        total = np.zeros((len(FACILITY_STAGES), self.states.rows))
+        _add(total, self.facility_stage, self.facility_place, values)
+        return total
+
+
+@compiled
+def _add(total: np.ndarray, row: np.ndarray, column: np.ndarray, values: np.ndarray) -> None:
+    """Add each value to its cell of a table."""
+    for i in range(len(values)):
+        total[row[i], column[i]] += values[i]
 
 
 def build_world(data: Data, scenario: Scenario) -> World:
