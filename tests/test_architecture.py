@@ -22,7 +22,10 @@ TESTED_ELSEWHERE = {
     "clearing/paths.py": "the fallback, against the search: test_clearing.py",
     "clearing/quotas.py": "against the joint programme: test_clearing_laws.py",
     "clearing/rents.py": "against the joint programme: test_clearing_laws.py",
-    "policies/project_finance.py": "what four instruments share: test_finance.py and their own",
+    **dict.fromkeys(
+        (f"policies/{kind}.py" for kind in ("equity", "grant", "guarantee", "loan")),
+        "four kinds of the same offer: test_finance.py and policies/test_project_finance.py",
+    ),
     "policies/__init__.py": "the list of instruments: policies/test_laws.py",
     "policies/base.py": "what holds of every instrument: policies/test_laws.py",
     "policies/current_law.py": "no instrument; its rules are those of test_equilibrium_2024.py",

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from rare_market import settlement
+from rare_market.agents.buyer import BID_STEPS
 from rare_market.agents.processor import Processors
+from rare_market.agents.producer import Producers
 from rare_market.agents.state import States
+from rare_market.agents.trader import ASK_STEPS
+from rare_market.book import Book
+from rare_market.clearing import Quotas
 from rare_market.contracts import Offtake, PriceFloor, Scheme
+from rare_market.goods import BUYER_CLASSES
 from rare_market.ledger import KIND, REASON, Ledger, trade_cost_usd_per_kg
-from rare_market.regime import Regime
+from rare_market.regime import ExportQuota, Regime
 from rare_market.scenario import Scenario
-from tests.conftest import BY_OXIDE, CHN, OXIDE, USA, mines, plants, regime
+from tests.conftest import BY_OXIDE, CATALOGUE, CHN, ORE, OXIDE, USA, mines, plants, regime, sectors
 
 OXIDES, AMERICA = np.array([0, 0, 1, 0, 0], bool), np.array([False, True])
 CENT = 0.005
@@ -151,3 +157,74 @@ def test_firms_take_what_they_want_as_feed_and_pay_the_contract_price():
     assert buyer[REASON["offtake"]] == pytest.approx(-120_000 * 110.0, abs=CENT)
     assert buyer[REASON["freight"]] == pytest.approx(-120_000 * 1.0, abs=CENT)
     assert not ledger.balance_usd[KIND["state"]].any()
+
+
+def licensed_month(*, to_exporters: bool) -> tuple[Ledger, Producers]:
+    """Clear and settle a month in which 100 of 150 t wanted abroad may leave China.
+
+    Two mines ask 50 USD/kg for 150 and 50 t; America bids 80 for 150 t; freight is 1.
+    """
+    held, users = mines(2, place=CHN), sectors(good=ORE)
+    cohorts = {"producer": held, "buyer": users}
+    book = Book(cohorts, CATALOGUE)
+    quantity_t, limit = np.zeros((2, ASK_STEPS)), np.full((2, ASK_STEPS), 50.0)
+    quantity_t[:, 0] = 150.0, 50.0
+    book.post_asks("producer", quantity_t, limit)
+    wanted_t, most = np.zeros((1, BID_STEPS)), np.full((1, BID_STEPS), 80.0)
+    wanted_t[0, 0] = 150.0
+    book.post_bids("buyer", wanted_t, most)
+    goods = np.arange(5) == ORE
+    quota = ExportQuota(origin=CHN, goods=goods, quota_t=100.0, to_exporters=to_exporters)
+    rules = regime(export_quotas=(quota,))
+    cost = trade_cost_usd_per_kg(rules, np.full((5, 2), 50.0), 0.0)
+    classes = len(BUYER_CLASSES)
+    result = book.posted(
+        np.repeat(cost.total, classes, axis=2),
+        np.full((5, 2, 2 * classes), np.inf),
+        Quotas(goods[None, :], np.array([CHN]), np.array([-1]), np.array([100.0])),
+        np.full((5, 2 + 2 * classes), 50.0),
+    ).clear(book.layout)
+    ledger = Ledger(2)
+    ledger.settle_trade(
+        result.flow_t, result.price_usd_per_kg, result.netback_usd_per_kg, cost, classes
+    )
+    settlement.pass_rents_to_exporters(cohorts, book, result, rules, ledger)
+    return ledger, held
+
+
+def test_the_rent_of_a_licence_goes_to_the_sellers_who_hold_it():
+    """80 less 50 less 1 are 29 USD/kg on 100 t: 2,900,000.00, shared three to one by sales."""
+    ledger, held = licensed_month(to_exporters=True)
+    rent = ledger.balance_usd[..., REASON["scarcity_rent"]]
+    assert rent[KIND["producer"], CHN] == pytest.approx(2_900_000.00, abs=CENT)
+    assert rent[KIND["state"], CHN] == pytest.approx(0.0, abs=CENT)
+    assert rent[KIND["carrier"], CHN] == pytest.approx(-2_900_000.00, abs=CENT)
+    assert held.cash_usd.tolist() == pytest.approx([2_175_000.00, 725_000.00], abs=CENT)
+
+
+def test_the_rent_of_a_licence_that_is_sold_goes_to_the_treasury():
+    """The same 2,900,000.00."""
+    ledger, held = licensed_month(to_exporters=False)
+    rent = ledger.balance_usd[..., REASON["scarcity_rent"]]
+    assert rent[KIND["state"], CHN] == pytest.approx(2_900_000.00, abs=CENT)
+    assert not rent[KIND["producer"]].any()
+    assert not held.cash_usd.any()
+
+
+def test_a_variable_levy_lifts_imports_to_the_minimum_and_goes_to_the_importer():
+    """66 at the border and 110 at least: 44 USD/kg on 100 t, 4,400,000.00; at 120 nothing."""
+    minimum = np.zeros((5, 2, 2))
+    minimum[OXIDE, CHN, USA] = 110.0
+    rules = regime(minimum_import_price_usd_per_kg=minimum)
+    for at_origin, levy_usd in ((65.0, 4_400_000.00), (120.0, 0.0)):
+        netback = np.full((5, 2), at_origin)
+        cost = trade_cost_usd_per_kg(rules, netback, 0.0)
+        flow_t, price = np.zeros((5, 2, 2)), np.zeros((5, 2))
+        flow_t[OXIDE, CHN, USA] = 100.0
+        price[OXIDE, USA] = at_origin + cost.total[OXIDE, CHN, USA]
+        ledger = Ledger(2)
+        ledger.settle_trade(flow_t, price, netback, cost, 1)
+        duty = ledger.balance_usd[..., REASON["import_duty"]]
+        assert duty[KIND["state"], USA] == pytest.approx(levy_usd, abs=CENT)
+        assert price[OXIDE, USA] == max(at_origin + 1.0, 110.0)
+        assert abs(ledger.balance_usd[KIND["state"], :, REASON["scarcity_rent"]]).max() < CENT
