@@ -50,6 +50,7 @@ SAVED_FRAMES = (
 )
 NULL_WORLD, NO_POLICY_WORLD = "no undercutting", "no policy"
 MILLION = 1e6
+DISCOUNT_PER_YEAR = 0.05  # of public cost, to the first policy year, where a measure says so
 FIRST_POLICY_YEAR = 2026  # when the standard policies start
 
 
@@ -123,6 +124,12 @@ def outcomes(records: Records) -> dict[str, float]:
     row["met_without_china_share"] = measures.met_without_china_share(records, last)
     row["oxide_outside_t"] = measures.oxide_outside_t(records, HEADLINE_GOOD, since, last)
     row["public_cost_musd"] = measures.public_cost_usd(records, since, last) / MILLION
+    row["public_cost_discounted_musd"] = (
+        accounts.public_cost_usd(records, since, last, DISCOUNT_PER_YEAR) / MILLION
+    )
+    row["china_separation_share"] = measures.china_share(records, "separation", last)
+    welfare = accounts.welfare_usd(records, since, last)["welfare"]
+    row["allied_welfare_musd"] = float(welfare[records.catalogue.allied].sum()) / MILLION
     row["duty_revenue_musd"] = measures.duty_revenue_usd(records, since, last) / MILLION
     row["buyers_cost_musd"] = measures.buyers_cost_usd(records, since, last) / MILLION
     row["china_cost_musd"] = measures.undercutting_cost_usd(records, since, last) / MILLION
@@ -151,6 +158,8 @@ class Comparison:
         one dictionary of outcomes per run, with ``world`` and ``replication``.
     sides
         ``[world]`` for each replication what each side got for each reason, USD.
+    welfare
+        ``[world]`` for each replication welfare and its parts by place, USD.
     series
         ``[name][world]`` arrays ``[replication, month]``.
     valid
@@ -165,6 +174,7 @@ class Comparison:
     replications: int
     rows: list[dict[str, Any]]
     sides: dict[str, list[dict[tuple[str, str], float]]]
+    welfare: dict[str, list[dict[tuple[str, str], float]]]
     series: dict[str, dict[str, np.ndarray]]
     valid: bool
     provenance: dict[str, Any]
@@ -212,10 +222,39 @@ class Comparison:
         frame = frame.sort_values(["world", "replication"], ignore_index=True)
         frame["secured_t"] = _against(frame, self.base, "oxide_outside_t")
         frame["china_income_change_musd"] = _against(frame, self.null, "china_income_musd")
-        per_t = frame["public_cost_musd"] * MILLION / frame["secured_t"]
-        paid = (frame["secured_t"] > 0) & (frame["public_cost_musd"].abs() > 0)
-        frame["public_cost_usd_per_kg_secured"] = (per_t / 1000.0).where(paid)
+        frame["allied_welfare_change_musd"] = _against(frame, self.base, "allied_welfare_musd")
+        frame["capacity_kept_t_per_year"] = _against(
+            frame, self.base, "separation_capacity_outside_t_per_year"
+        )
+        frame["points_removed"] = -100.0 * _against(frame, self.base, "china_separation_share")
+        for cost, name in (
+            ("public_cost_musd", ""),
+            ("public_cost_discounted_musd", "_discounted"),
+        ):
+            for amount, per in (
+                ("secured_t", "usd_per_kg_secured"),
+                ("capacity_kept_t_per_year", "usd_per_kg_per_year_kept"),
+                ("points_removed", "musd_per_point"),
+            ):
+                paid = (frame[amount] > 0) & (frame[cost].abs() > 0)
+                ratio = (frame[cost] / frame[amount]).where(paid)
+                scale = 1.0 if amount == "points_removed" else MILLION / 1000.0
+                frame[f"public_cost{name}_{per}"] = scale * ratio
         return frame
+
+    def welfare_musd(self) -> pd.DataFrame:
+        """Mean over replications of welfare and its parts by world and place, million USD.
+
+        A mean and not a median, so that the parts add up.
+        """
+        import pandas as pd
+
+        parts = {}
+        for world, (first, *rest) in self.welfare.items():
+            mean = np.mean([list(run.values()) for run in (first, *rest)], axis=0) / MILLION
+            index = pd.MultiIndex.from_tuples(list(first), names=["place", "part"])
+            parts[world] = pd.Series(mean, index).unstack(level="part", sort=False)
+        return pd.concat(parts, names=["world"]).rename_axis(columns=None).reset_index()
 
     def received_musd(self, world: str) -> pd.DataFrame:
         """Median over replications of what each side got for each reason, million USD.
@@ -345,6 +384,9 @@ def compare(
         sides={
             world.name: [r["sides"] for r in done if r["world"] == world.name] for world in worlds
         },
+        welfare={
+            world.name: [r["welfare"] for r in done if r["world"] == world.name] for world in worlds
+        },
         series=series,
         valid=all(r["valid"] for r in done),
         provenance={
@@ -383,6 +425,7 @@ def _run_chunk(
                     records,
                     *policy_years(records.start_year, records.periods // MONTHS_PER_YEAR),
                 ),
+                "welfare": _welfare_usd(records),
                 "paths": {name: SERIES[name](records) for name in FIGURE_SERIES},
                 "valid": records.valid,
                 "provenance": records.provenance,
@@ -390,6 +433,17 @@ def _run_chunk(
         )
     gc.collect()  # a finished model is a cycle of objects
     return results
+
+
+def _welfare_usd(records: Records) -> dict[tuple[str, str], float]:
+    """Welfare and its parts over the years of policy, by place and part."""
+    years = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR)
+    parts = accounts.welfare_usd(records, *years)
+    return {
+        (place, part): float(usd[code])
+        for code, place in enumerate(records.catalogue.places)
+        for part, usd in parts.items()
+    }
 
 
 def slug(name: str) -> str:

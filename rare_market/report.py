@@ -61,6 +61,36 @@ LINES = (
     Column("secured_t", "NdPr oxide secured against no policy", "kt", 1e-3, 1),
     Column("public_cost_musd", "public cost of the schemes, net of resale", "billion USD", 1e-3, 2),
     Column("public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0),
+    Column(
+        "public_cost_usd_per_kg_per_year_kept",
+        "public cost per unit of separation kept alive",
+        "USD per kg feed/year",
+        1,
+        0,
+    ),
+    Column(
+        "public_cost_musd_per_point",
+        "public cost per point of China's share of separation removed",
+        "million USD",
+        1,
+        0,
+    ),
+    Column(
+        "public_cost_discounted_usd_per_kg_secured", "the first, discounted at 5 %", "USD/kg", 1, 0
+    ),
+    Column(
+        "public_cost_discounted_usd_per_kg_per_year_kept",
+        "the second, discounted at 5 %",
+        "USD per kg feed/year",
+        1,
+        0,
+    ),
+    Column(
+        "public_cost_discounted_musd_per_point", "the third, discounted at 5 %", "million USD", 1, 0
+    ),
+    Column(
+        "allied_welfare_change_musd", "welfare of allies, against no policy", "billion USD", 1e-3, 2
+    ),
     Column("duty_revenue_musd", "import duties collected by allies", "billion USD", 1e-3, 2),
     Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),
     Column(
@@ -183,6 +213,7 @@ def write(comparison: Comparison, folder: Path) -> None:
         names=["world", "reason"],
     ).reset_index()
     _write_frame(received, folder / "received")
+    _write_frame(comparison.welfare_musd(), folder / "welfare")
     figures.write_all(comparison, folder)
 
 

@@ -99,3 +99,36 @@ def test_outcomes_are_finite_numbers():
 
 def test_names_of_worlds_become_plain_file_names():
     assert slug("floor + offtake") == "floor_offtake"
+
+
+def test_what_a_policy_costs_per_what_it_bought_is_paired_with_the_same_luck():
+    """Per kilogram secured, capacity kept and point of dependence; discounted is less."""
+    worlds = (World(NO_POLICY_WORLD, ()), World("floor", (PriceFloor(start_year=2026.0),)))
+    found = compare(Scenario(years=6), worlds, 1, processes=1)
+    runs = found.runs().set_index("world")
+    base, floor = runs.loc[NO_POLICY_WORLD], runs.loc["floor"]
+    kept = (
+        floor["separation_capacity_outside_t_per_year"]
+        - base["separation_capacity_outside_t_per_year"]
+    )
+    points = 100.0 * (base["china_separation_share"] - floor["china_separation_share"])
+    for amount, name, scale in (
+        (floor["oxide_outside_t"] - base["oxide_outside_t"], "usd_per_kg_secured", 1e3),
+        (kept, "usd_per_kg_per_year_kept", 1e3),
+        (points, "musd_per_point", 1.0),
+    ):
+        per = floor[f"public_cost_{name}"]
+        assert amount > 0.0 or np.isnan(per)
+        if amount > 0.0:
+            assert per == pytest.approx(scale * floor["public_cost_musd"] / amount)
+            assert 0.0 < floor[f"public_cost_discounted_{name}"] < per
+    assert floor["public_cost_musd"] > 0.0
+
+
+def test_welfare_by_place_adds_up(comparison):
+    """Consumers, firms, treasury and external cost are its parts, in every place and world."""
+    welfare = comparison.welfare_musd()
+    places = len(simulate(Scenario(years=1)).catalogue.places)
+    assert len(welfare) == places * len(WORLDS)
+    parts = welfare[["consumers", "firms", "treasury", "external_cost"]].sum(axis=1)
+    np.testing.assert_allclose(parts, welfare["welfare"], rtol=1e-9, atol=1e-6)
