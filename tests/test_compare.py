@@ -103,7 +103,7 @@ def test_names_of_worlds_become_plain_file_names():
 
 def test_what_a_policy_costs_per_what_it_bought_is_paired_with_the_same_luck():
     """Per kilogram secured, capacity kept and point of dependence; discounted is less."""
-    worlds = (World(NO_POLICY_WORLD, ()), World("floor", (PriceFloor(start_year=2026.0),)))
+    worlds = (*WORLDS, World("floor", (Undercutting(), PriceFloor(start_year=2026.0))))
     found = compare(Scenario(years=6), worlds, 1, processes=1)
     runs = found.runs().set_index("world")
     base, floor = runs.loc[NO_POLICY_WORLD], runs.loc["floor"]
