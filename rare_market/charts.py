@@ -135,8 +135,8 @@ def save(figure: Figure, path: Path, stamp: dict[str, Any]) -> None:
 PAST = ("history_2007_2014", "history_2018_2024")
 
 
-def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
-    """Simulated fans of export prices over the recorded series, a panel per recorded oxide.
+def past_prices(board: Scoreboard, scenario: str, basis: str = FOB) -> Figure | None:
+    """Simulated fans of prices over the recorded series, a panel per oxide recorded in the years.
 
     Parameters
     ----------
@@ -144,6 +144,8 @@ def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
         with runs of the scenario; ``None`` is returned where there are none.
     scenario
         one of :data:`PAST`.
+    basis
+        of the record: export prices, or prices in China without value-added tax.
     """
     runs = [
         outcome.series
@@ -156,9 +158,13 @@ def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
     catalogue = read_data(world.data_folder, world.start_year).catalogue
     goods = np.array(catalogue.goods)[quoted_goods(catalogue)].tolist()
     # abroad the record holds the rent of quotas, which the price abroad shows and FOB parity not
-    side = "price_outside_usd_per_kg" if scenario == PAST[0] else "fob_usd_per_kg"
+    side, label = "price_inside_usd_per_kg", "record, in China without VAT"
+    if basis == FOB:
+        side = "price_outside_usd_per_kg" if scenario == PAST[0] else "fob_usd_per_kg"
+        label = "record, FOB China"
     first, last = world.start_year, world.start_year + world.periods / MONTHS_PER_YEAR
-    shown = [g for g in goods if len(price_record(g, FOB)[0])]
+    record = {good: _within(*price_record(good, basis), first, last) for good in goods}
+    shown = [good for good in goods if len(record[good][0])]
     moments = first + (np.arange(runs[0][side].shape[1]) + 0.5) / MONTHS_PER_YEAR
     until = moments < last
     with mpl.style.context(STYLE):
@@ -170,11 +176,7 @@ def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
             low, middle, high = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)
             axes.fill_between(moments[until], low, high, color=BLUE, alpha=0.25, linewidth=0)
             axes.plot(moments[until], middle, color=BLUE, label="model, median and 10-90 %")
-            at, price = price_record(good, FOB)
-            of = (at >= first) & (at < last)
-            axes.plot(
-                at[of], price[of], "o", color=VERMILLION, markersize=2.5, label="record, FOB China"
-            )
+            axes.plot(*record[good], "o", color=VERMILLION, markersize=2.5, label=label)
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
             axes.yaxis.set_major_formatter("{x:g}")
@@ -188,6 +190,13 @@ def past_prices(board: Scoreboard, scenario: str) -> Figure | None:
             *panels.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
         )
     return figure
+
+
+def _within(
+    at: np.ndarray, price: np.ndarray, first: float, last: float
+) -> tuple[np.ndarray, np.ndarray]:
+    of = (at >= first) & (at < last)
+    return at[of], price[of]
 
 
 def _title(good: str) -> str:

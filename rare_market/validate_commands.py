@@ -46,6 +46,8 @@ def validate(
 
     try:
         todo = validation.jobs(episodes, replications, changed=changed)
+        if where and not episodes:
+            todo += validation.kept_aside(replications, changed)
         board = validation.Scoreboard(validation.targets(episodes))
         workers = LocalProcesses(processes)
         quiet = as_json or not sys.stderr.isatty()
@@ -122,10 +124,11 @@ def _write(board: Any, answer: dict[str, Any], folder: Path) -> None:
         if answer[name]:
             pd.DataFrame(answer[name]).to_csv(folder / f"{name}.csv", index=False)
     for name in charts.PAST:
-        figure = charts.past_prices(board, name)
-        if figure is not None:
-            figure.savefig(folder / f"{name}.png")
-            figure.savefig(folder / f"{name}.pdf")
+        for basis, suffix in ((validation.FOB, ""), (validation.DOMESTIC, "_in_china")):
+            figure = charts.past_prices(board, name, basis)
+            if figure is not None:
+                figure.savefig(folder / f"{name}{suffix}.png")
+                figure.savefig(folder / f"{name}{suffix}.pdf")
 
 
 def _text(answer: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from rare_market.dataset import read_data
 from rare_market.declare import InvalidValueError
 from rare_market.episodes import MEASURES, Past
 from rare_market.goods import MONTHS_PER_YEAR, Catalogue
-from rare_market.history import named_scenario
+from rare_market.history import named_scenario, names
 from rare_market.inputs import SHIPPED, Table, read_table
 from rare_market.model import simulate
 from rare_market.policies import read_policy
@@ -189,6 +189,19 @@ def jobs(
         for variant in variants
         if variant != FLOOR
         or any(row.target in FLOOR_TARGETS and row.scenario == scenario for row in rows)
+        for replication in range(replications)
+    ]
+
+
+def kept_aside(replications: int, changed: dict[str, Any] | None = None) -> list[Job]:
+    """List the runs of scenarios whose outcomes are no targets, and their null models."""
+    scored = {row.scenario for row in targets()}
+    fields = tuple(sorted((changed or {}).items()))
+    return [
+        Job(scenario, variant, replication, fields)
+        for scenario in names()
+        if scenario not in scored
+        for variant in (HISTORY, NULL)
         for replication in range(replications)
     ]
 

@@ -18,11 +18,12 @@ def invoke(*arguments: str):
 def test_one_episode_is_scored_as_json_and_its_files_are_written(tmp_path):
     """The table, the prices in two formats and the figure in two."""
     folder = tmp_path / "past"
-    answer = invoke(
+    arguments = (
         "validate", "--episode", "E7", "--replications", "1", "--processes", "1", "--json",
-        "--out", str(folder),
     )  # fmt: skip
+    answer = invoke(*arguments, "--out", str(folder))
     assert answer.exit_code == 0, answer.output
+    assert invoke(*arguments).output == answer.output, "the JSON is the same for the same seed"
     scored = json.loads(answer.output)
     assert scored["of"] == len(scored["targets"]) == 6
     written = {path.name for path in folder.iterdir()}
@@ -33,7 +34,8 @@ def test_one_episode_is_scored_as_json_and_its_files_are_written(tmp_path):
         "prices.csv",
         "prices.parquet",
     } <= written
-    assert {"history_2018_2024.png", "history_2018_2024.pdf"} <= written
+    for figure in ("history_2018_2024", "history_2018_2024_in_china"):
+        assert {f"{figure}.png", f"{figure}.pdf"} <= written
 
 
 @pytest.mark.parametrize(

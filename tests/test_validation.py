@@ -62,6 +62,16 @@ def test_every_job_is_made_once_and_the_floor_only_where_it_is_scored():
     assert {job.variant for job in jobs(["E6"], 1)} == {HISTORY, NULL}
 
 
+def test_scenarios_without_targets_are_simulated_for_their_prices_only():
+    """The controls of 2025: as they were and without a strategic China."""
+    extra = validation.kept_aside(2)
+    assert {job.scenario for job in extra} == {"controls_2025"}
+    assert {(job.variant, job.replication) for job in extra} == {
+        (variant, draw) for variant in (HISTORY, NULL) for draw in range(2)
+    }
+    assert not {job.scenario for job in jobs(replications=1)} & {job.scenario for job in extra}
+
+
 def test_a_score_is_the_share_of_targets_in_their_bands():
     rows = targets(["E6"])
     values = {row.target: row.record for row in rows}
