@@ -110,8 +110,8 @@ __all__ = [
 
 STATUS_NAMES = ("cleared", "no trade", "supply short", "demand short")
 PIVOT_LIMIT = 10_000  # per good
-_NO_PLACE, _NO_RENT, _WHOLE = np.zeros(0, np.int64), np.zeros((1, 0), np.int64), np.ones(1)
-_NO_QUOTAS = (np.zeros((0, 0), np.bool_), _NO_PLACE, _NO_PLACE, _NO_RENT, _WHOLE, _NO_PLACE)
+_FLOAT, _WHOLE, _NO_RENT = np.dtype(np.float64), np.ones(1), np.zeros(0, np.int64)
+_NO_QUOTAS = (np.zeros((0, 0, 0, 0), np.bool_), np.zeros((1, 0), np.int64), _WHOLE, _NO_RENT)
 
 
 class BookLayout(NamedTuple):
@@ -129,50 +129,116 @@ class BookLayout(NamedTuple):
 
 
 class Clearing(NamedTuple):
-    """Result of :func:`clear`; the module docstring defines the fields.
+    """Result of :func:`clear`: a few tables, and the columns the module docstring defines.
+
+    Demand node = place * buyer classes + buyer class; nodes are the supply nodes, then these.
 
     Attributes
     ----------
     ask_fill_t, bid_fill_t
         ``[order]`` in the order given.
-    flow_t, lane_rent_usd_per_kg
-        ``[good, origin, demand node]``; rents on limited lanes, without the quotas' rents.
-    netback_usd_per_kg, netback_low_usd_per_kg, netback_high_usd_per_kg
-        ``[good, place]``.
-    price_usd_per_kg, price_low_usd_per_kg, price_high_usd_per_kg
-        ``[good, demand node]``, demand node = place * buyer classes + buyer class.
     quota_rent_usd_per_kg
         ``[quota]``.
-    marginal_ask, marginal_bid
-        ``[good, node]``, supply nodes first: the partly filled order that sets the node's price,
-        directly or over lanes with room; of several at one limit the first; -1 if none.
-    status
-        ``[good, demand node]``.
-    gap_relative, excess_demand_t, slackness_violation_usd, fallback
-        ``[good]`` the certificate.
-    node_price_usd_per_kg
-        ``[good, node]`` netbacks, then prices: the best price hint for the next period.
+    lanes
+        ``[2, good, origin, demand node]`` flow and rent.
+    quoted_usd_per_kg
+        ``[3, good, node]`` price, low and high end.
+    noted
+        ``[3, good, node]`` marginal ask, marginal bid, and status (of demand nodes; else -1).
+    certificate
+        ``[4, good]`` gap, excess demand, violated slackness, and whether the fallback was used.
     """
 
     ask_fill_t: np.ndarray
     bid_fill_t: np.ndarray
-    flow_t: np.ndarray
-    netback_usd_per_kg: np.ndarray
-    netback_low_usd_per_kg: np.ndarray
-    netback_high_usd_per_kg: np.ndarray
-    price_usd_per_kg: np.ndarray
-    price_low_usd_per_kg: np.ndarray
-    price_high_usd_per_kg: np.ndarray
-    lane_rent_usd_per_kg: np.ndarray
     quota_rent_usd_per_kg: np.ndarray
-    marginal_ask: np.ndarray
-    marginal_bid: np.ndarray
-    status: np.ndarray
-    gap_relative: np.ndarray
-    excess_demand_t: np.ndarray
-    slackness_violation_usd: np.ndarray
-    fallback: np.ndarray
-    node_price_usd_per_kg: np.ndarray
+    lanes: np.ndarray
+    quoted_usd_per_kg: np.ndarray
+    noted: np.ndarray
+    certificate: np.ndarray
+
+    @property
+    def flow_t(self) -> np.ndarray:
+        """``[good, origin, demand node]``."""
+        return self.lanes[0]
+
+    @property
+    def lane_rent_usd_per_kg(self) -> np.ndarray:
+        """``[good, origin, demand node]``; on limited lanes, without the quotas' rents."""
+        return self.lanes[1]
+
+    @property
+    def node_price_usd_per_kg(self) -> np.ndarray:
+        """``[good, node]`` netbacks, then prices: the best price hint for the next period."""
+        return self.quoted_usd_per_kg[0]
+
+    @property
+    def netback_usd_per_kg(self) -> np.ndarray:
+        """``[good, place]``."""
+        return self.quoted_usd_per_kg[0, :, : self.lanes.shape[2]]
+
+    @property
+    def netback_low_usd_per_kg(self) -> np.ndarray:
+        """``[good, place]``."""
+        return self.quoted_usd_per_kg[1, :, : self.lanes.shape[2]]
+
+    @property
+    def netback_high_usd_per_kg(self) -> np.ndarray:
+        """``[good, place]``."""
+        return self.quoted_usd_per_kg[2, :, : self.lanes.shape[2]]
+
+    @property
+    def price_usd_per_kg(self) -> np.ndarray:
+        """``[good, demand node]``."""
+        return self.quoted_usd_per_kg[0, :, self.lanes.shape[2] :]
+
+    @property
+    def price_low_usd_per_kg(self) -> np.ndarray:
+        """``[good, demand node]``."""
+        return self.quoted_usd_per_kg[1, :, self.lanes.shape[2] :]
+
+    @property
+    def price_high_usd_per_kg(self) -> np.ndarray:
+        """``[good, demand node]``."""
+        return self.quoted_usd_per_kg[2, :, self.lanes.shape[2] :]
+
+    @property
+    def marginal_ask(self) -> np.ndarray:
+        """``[good, node]`` the partly filled ask that sets the node's price, or -1.
+
+        Directly or over lanes with room; of several at one limit the first.
+        """
+        return self.noted[0]
+
+    @property
+    def marginal_bid(self) -> np.ndarray:
+        """``[good, node]`` likewise."""
+        return self.noted[1]
+
+    @property
+    def status(self) -> np.ndarray:
+        """``[good, demand node]``."""
+        return self.noted[2, :, self.lanes.shape[2] :]
+
+    @property
+    def gap_relative(self) -> np.ndarray:
+        """``[good]``."""
+        return self.certificate[0]
+
+    @property
+    def excess_demand_t(self) -> np.ndarray:
+        """``[good]``."""
+        return self.certificate[1]
+
+    @property
+    def slackness_violation_usd(self) -> np.ndarray:
+        """``[good]``."""
+        return self.certificate[2]
+
+    @property
+    def fallback(self) -> np.ndarray:
+        """``[good]`` bool."""
+        return self.certificate[3] != 0.0
 
 
 class OneGood(NamedTuple):
@@ -294,10 +360,9 @@ def clear(
         how long the search takes; NaN and nonsense are allowed.
     """
     goods, places = layout.goods, layout.places
-    demands = places * layout.buyer_classes
-    nodes = places + demands
-    lanes = (goods, places, demands)
-    asks, bids = (layout.asks,), (layout.bids,)
+    nodes = places * (1 + layout.buyer_classes)
+    asks, bids, lanes = (layout.asks,), (layout.bids,), (goods, places, nodes - places)
+    hint = np.empty((0, nodes)) if price_hint_usd_per_kg is None else price_hint_usd_per_kg
     market = (
         layout.node_start,
         layout.slot_order,
@@ -308,47 +373,23 @@ def clear(
         _array("bid_limit_usd_per_kg", bid_limit_usd_per_kg, bids),
         _array("lane_cost_usd_per_kg", lane_cost_usd_per_kg, lanes),
         _array("lane_limit_t", lane_limit_t, lanes),
-        _array("price_hint_usd_per_kg", price_hint_usd_per_kg, (goods, nodes))
-        if price_hint_usd_per_kg is not None
-        else np.empty((0, nodes)),
+        _array("price_hint_usd_per_kg", hint, (len(hint) and goods, nodes)),
     )
-    ask_fill_t, bid_fill_t, flow_t = np.zeros(asks), np.zeros(bids), np.zeros(lanes)
-    lane_rent, quoted = np.zeros(lanes), np.empty((3, goods, nodes))
-    marginal = np.empty((2, goods, nodes), dtype=np.int64)
-    status = np.empty((goods, demands), dtype=np.int8)
-    certificate, fallback = np.empty((3, goods)), np.zeros(goods, dtype=np.bool_)
     results = (
-        *(ask_fill_t, bid_fill_t, flow_t, lane_rent, quoted, marginal, status, certificate),
-        fallback,
+        np.zeros(asks),
+        np.zeros(bids),
+        np.zeros((2, *lanes)),
+        np.empty((3, goods, nodes)),
+        np.empty((3, goods, nodes), np.int64),
+        np.empty((4, goods)),
     )
     problem = clear_goods(layout.good, *market, *_NO_QUOTAS, PIVOT_LIMIT, *results, _WHOLE)
     if problem != OK:
         raise ValueError(PROBLEMS[problem])
-    rent = np.zeros(0)
+    rent = _WHOLE[:0]
     if quotas is not None and len(quotas.quota_t):
         rent = enforce(quotas, goods, market, PIVOT_LIMIT, results)
-    price, low, high = quoted
-    return Clearing(
-        ask_fill_t,
-        bid_fill_t,
-        flow_t,
-        price[:, :places],
-        low[:, :places],
-        high[:, :places],
-        price[:, places:],
-        low[:, places:],
-        high[:, places:],
-        lane_rent,
-        rent,
-        marginal[0],
-        marginal[1],
-        status,
-        certificate[0],
-        certificate[1],
-        certificate[2],
-        fallback,
-        price,
-    )
+    return Clearing(results[0], results[1], rent, *results[2:])
 
 
 def clear_one(
@@ -405,7 +446,7 @@ def clear_one(
 
 
 def _array(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    result = np.ascontiguousarray(values, dtype=np.float64)
+    result = np.ascontiguousarray(values, _FLOAT)
     if result.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {result.shape}.")
     return result

@@ -9,11 +9,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.clearing.problem import FAR, INF, LOTS_PER_T, TICKS_PER_USD, compiled
+from rare_market.clearing.problem import (
+    ARC,
+    BALANCE,
+    BOTTOM,
+    EXTRA,
+    FAR,
+    FIRST,
+    FLOW,
+    HIGH,
+    INF,
+    LOTS,
+    LOTS_PER_T,
+    LOW,
+    MIDDLE,
+    PARENT,
+    PRICE,
+    ROOM,
+    SETTER,
+    SETTLED,
+    STEP,
+    TICKS_PER_USD,
+    TOP,
+    compiled,
+)
 from rare_market.clearing.simplex import FULL
 
 CLEARED, NO_TRADE, SUPPLY_SHORT, DEMAND_SHORT = range(4)
-NOBODY = np.int64((1 << 32) - 1)  # sets a price
+NOBODY = np.int64(-1)  # sets a price
 _KG_PER_T = 1e3
 
 
@@ -31,21 +54,24 @@ def list_trade(places, nodes, arcs, node, arc, trade):
             trade[count].lots = arc[a].flow
             count += 1
     for v in range(nodes):
-        u, flow = node[v].parent, node[v].flow
-        if node[v].arc >= 0:
-            arc[node[v].arc].flow = flow
+        u, flow = node[PARENT, v], node[FLOW, v]
+        if node[ARC, v] >= 0:
+            arc[node[ARC, v]].flow = flow
         trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
         trade[count].lots = flow
         count += u != v and flow > 0  # one without use is overwritten by the next
-        node[v].setter = v if u == v and 0 < flow < node[v].room else NOBODY
-    growing = True
-    while growing:
-        growing = False
+        # the links used in part, marked; and who sets the price at the root
+        node[EXTRA, v] = -1 if 0 < flow < node[ROOM, v] else 0
+        node[SETTER, v] = v if u == v and node[EXTRA, v] != 0 else NOBODY
+    while True:
+        grown = np.int64(0)
         for v in range(nodes):
-            setter = node[node[v].parent].setter
-            if setter != node[v].setter and 0 < node[v].flow < node[v].room:
-                node[v].setter, growing = setter, True
-    return count
+            setter, of_parent = node[SETTER, v], node[SETTER, np.uint32(node[PARENT, v])]
+            new = of_parent if node[EXTRA, v] != 0 else setter
+            grown += new != setter
+            node[SETTER, v] = new
+        if grown == 0:
+            return count
 
 
 @compiled
@@ -60,22 +86,22 @@ def bound_prices(
     """
     places = len(ticks)
     for v in range(nodes):
-        root, flow, room = node[v].parent == v, node[v].flow, node[v].room
-        bottom = node[v].step if root and flow > 0 else node[v].low
-        top = node[v].step if root and flow < room else node[v].high
+        root, flow, room = node[PARENT, v] == v, node[FLOW, v], node[ROOM, v]
+        bottom = node[STEP, v] if root and flow > 0 else node[LOW, v]
+        top = node[STEP, v] if root and flow < room else node[HIGH, v]
         bottom = bottom >> shift if bottom > -FAR else -INF
         top = top >> shift if top < FAR else INF
-        node[v].bottom = bottom if m == 0 else max(node[v].bottom, bottom)
-        node[v].top = top if m == 0 else min(node[v].top, top)
-        node[v].settled = 1 if alone and node[v].setter != NOBODY else 0
+        node[BOTTOM, v] = bottom if m == 0 else max(node[BOTTOM, v], bottom)
+        node[TOP, v] = top if m == 0 else min(node[TOP, v], top)
+        node[SETTLED, v] = 1 if alone and node[SETTER, v] != NOBODY else 0
     half = np.int64(1) << (shift - 1)
     for v in range(nodes):
-        if node[v].settled == 1:  # the tie weights along the tree come to less than half a tick
-            node[v].bottom = (node[v].price + half) >> shift
-            node[v].top = node[v].bottom
+        if node[SETTLED, v] == 1:  # the tie weights along the tree come to less than half a tick
+            node[BOTTOM, v] = (node[PRICE, v] + half) >> shift
+            node[TOP, v] = node[BOTTOM, v]
     for i in range(in_use):
         o, v = trade[i].tail, trade[i].head
-        loose = node[o].settled == 0 or node[v].settled == 0
+        loose = node[SETTLED, o] == 0 or node[SETTLED, v] == 0
         if loose and ticks[o, v - places] < INF:
             carrying[carried].tail, carrying[carried].head = o, v
             carried += 1
@@ -94,8 +120,8 @@ def narrow_prices(carried, arcs, ticks, charged, node, arc, carrying):
     nodes = places + demands
     loose_seller, loose_buyer = False, False
     for v in range(nodes):
-        loose_seller |= node[v].settled == 0 and v < places
-        loose_buyer |= node[v].settled == 0 and v >= places
+        loose_seller |= node[SETTLED, v] == 0 and v < places
+        loose_buyer |= node[SETTLED, v] == 0 and v >= places
     if not (loose_seller or loose_buyer):
         return
     # where rents were rounded, bounds can contradict each other round a ring and never settle: the
@@ -112,15 +138,15 @@ def narrow_prices(carried, arcs, ticks, charged, node, arc, carrying):
             if not settling:
                 break
         for o in range(places):
-            if node[o].settled == 0 or loose_buyer:
-                bottom, top = node[o].bottom, node[o].top
+            if node[SETTLED, o] == 0 or loose_buyer:
+                bottom, top = node[BOTTOM, o], node[TOP, o]
                 for d in range(demands):
                     v, c = places + d, ticks[o, d] + charged[o, d]
-                    bottom = max(bottom, node[v].bottom - c)
-                    moved |= top + c < node[v].top
-                    node[v].top = min(node[v].top, top + c)
-                moved |= bottom > node[o].bottom
-                node[o].bottom = bottom
+                    bottom = max(bottom, node[BOTTOM, v] - c)
+                    moved |= top + c < node[TOP, v]
+                    node[TOP, v] = min(node[TOP, v], top + c)
+                moved |= bottom > node[BOTTOM, o]
+                node[BOTTOM, o] = bottom
         for a in range(arcs):
             o, v = arc[a].tail, arc[a].head
             c = arc[a].ticks + charged[o, v - places]
@@ -134,50 +160,52 @@ def _hold(o, v, c, open_up, in_use, node):
     """Apply one lane: p_d <= p_o + c if it has room, >= if it is in use; say if a bound moved."""
     moved = False
     if in_use:
-        bottom, top = max(node[v].bottom, node[o].bottom + c), min(node[o].top, node[v].top - c)
-        moved = bottom != node[v].bottom or top != node[o].top
-        node[v].bottom, node[o].top = bottom, top
+        bottom, top = max(node[BOTTOM, v], node[BOTTOM, o] + c), min(node[TOP, o], node[TOP, v] - c)
+        moved = bottom != node[BOTTOM, v] or top != node[TOP, o]
+        node[BOTTOM, v], node[TOP, o] = bottom, top
     if open_up:
-        bottom, top = max(node[o].bottom, node[v].bottom - c), min(node[v].top, node[o].top + c)
-        moved |= bottom != node[o].bottom or top != node[v].top
-        node[o].bottom, node[v].top = bottom, top
+        bottom, top = max(node[BOTTOM, o], node[BOTTOM, v] - c), min(node[TOP, v], node[TOP, o] + c)
+        moved |= bottom != node[BOTTOM, o] or top != node[TOP, v]
+        node[BOTTOM, o], node[TOP, v] = bottom, top
     return moved
 
 
 @compiled
-def quote_prices(g, unit, arcs, ticks, charged, node, arc, lane_rent, quoted, status, certificate):
+def quote_prices(
+    g, unit, arcs, ticks, charged, node, arc, flow_and_rent, quoted, noted, certificate
+):  # fmt: skip
     """Take the middle of every interval, and publish prices and rents."""
     places, demands = ticks.shape
     nodes = places + demands
     complete = True
     for v in range(nodes):
-        bottom, top = node[v].bottom, node[v].top
+        bottom, top = node[BOTTOM, v], node[TOP, v]
         if bottom > top:  # only where a rent between two quarters of a tick was rounded
             bottom = (bottom + top) >> 1
             top = bottom
-            node[v].bottom, node[v].top = bottom, top
-        node[v].middle = bottom + top
+            node[BOTTOM, v], node[TOP, v] = bottom, top
+        node[MIDDLE, v] = bottom + top
         complete &= bottom > -FAR and top < FAR
     if not complete:
         _quote_from_neighbours(arcs, ticks, charged, node, arc)
     money = 2 * unit * TICKS_PER_USD
     for v in range(nodes):
-        bottom, middle, top = node[v].bottom, node[v].middle, node[v].top
+        bottom, middle, top = node[BOTTOM, v], node[MIDDLE, v], node[TOP, v]
         quoted[0, g, v] = middle / money if abs(middle) < FAR else np.nan
         quoted[1, g, v] = 2 * bottom / money if bottom > -FAR else -np.inf
         quoted[2, g, v] = 2 * top / money if top < FAR else np.inf
     arbitrage = np.int64(0)
     for o in range(places):
         for d in range(demands):
-            gain = node[places + d].middle - node[o].middle - 2 * (ticks[o, d] + charged[o, d])
+            gain = node[MIDDLE, places + d] - node[MIDDLE, o] - 2 * (ticks[o, d] + charged[o, d])
             arbitrage = max(arbitrage, gain)
     for a in range(arcs):
         o, v = arc[a].tail, arc[a].head
-        gain = node[v].middle - node[o].middle - 2 * (arc[a].ticks + charged[o, v - places])
+        gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (arc[a].ticks + charged[o, v - places])
         arc[a].gain = gain
-        lane_rent[g, o, v - places] = max(gain, 0) / money
-    for d in range(demands):
-        status[g, d] = -1
+        flow_and_rent[1, g, o, v - places] = max(gain, 0) / money
+    for v in range(nodes):
+        noted[2, g, v] = -1
     certificate[0, g], certificate[1, g] = 0.0, 0.0
     certificate[2, g] = arbitrage / money * _KG_PER_T
 
@@ -191,43 +219,43 @@ def _quote_from_neighbours(arcs, ticks, charged, node, arc):
     """
     places, demands = ticks.shape
     for v in range(places + demands):
-        below, above = node[v].bottom > -FAR, node[v].top < FAR
+        below, above = node[BOTTOM, v] > -FAR, node[TOP, v] < FAR
         if not (below and above):
-            node[v].middle = INF if v < places else -INF
+            node[MIDDLE, v] = INF if v < places else -INF
             if below:
-                node[v].middle = -INF if v < places else 2 * node[v].bottom
+                node[MIDDLE, v] = -INF if v < places else 2 * node[BOTTOM, v]
             elif above:
-                node[v].middle = 2 * node[v].top if v < places else INF
+                node[MIDDLE, v] = 2 * node[TOP, v] if v < places else INF
     for o in range(places):
-        if node[o].top >= FAR:
+        if node[TOP, o] >= FAR:
             for d in range(demands):
                 v = places + d
-                if ticks[o, d] < INF and node[v].bottom > -FAR:
-                    landed = node[v].middle - 2 * (ticks[o, d] + charged[o, d])
-                    node[o].middle = max(node[o].middle, landed)
+                if ticks[o, d] < INF and node[BOTTOM, v] > -FAR:
+                    landed = node[MIDDLE, v] - 2 * (ticks[o, d] + charged[o, d])
+                    node[MIDDLE, o] = max(node[MIDDLE, o], landed)
     for a in range(arcs):
         o, v = arc[a].tail, arc[a].head
-        if arc[a].has_room == 1 and node[o].top >= FAR and node[v].bottom > -FAR:
-            landed = node[v].middle - 2 * (arc[a].ticks + charged[o, v - places])
-            node[o].middle = max(node[o].middle, landed)
+        if arc[a].has_room == 1 and node[TOP, o] >= FAR and node[BOTTOM, v] > -FAR:
+            landed = node[MIDDLE, v] - 2 * (arc[a].ticks + charged[o, v - places])
+            node[MIDDLE, o] = max(node[MIDDLE, o], landed)
     for v in range(places, places + demands):
-        if node[v].bottom <= -FAR and node[v].top < FAR:
+        if node[BOTTOM, v] <= -FAR and node[TOP, v] < FAR:
             d = v - places
             for o in range(places):
-                if ticks[o, d] < INF and abs(node[o].middle) < FAR:
-                    landed = node[o].middle + 2 * (ticks[o, d] + charged[o, d])
-                    node[v].middle = min(node[v].middle, landed)
+                if ticks[o, d] < INF and abs(node[MIDDLE, o]) < FAR:
+                    landed = node[MIDDLE, o] + 2 * (ticks[o, d] + charged[o, d])
+                    node[MIDDLE, v] = min(node[MIDDLE, v], landed)
             for a in range(arcs):
                 o = arc[a].tail
-                if arc[a].has_room == 1 and arc[a].head == v and abs(node[o].middle) < FAR:
-                    landed = node[o].middle + 2 * (arc[a].ticks + charged[o, d])
-                    node[v].middle = min(node[v].middle, landed)
+                if arc[a].has_room == 1 and arc[a].head == v and abs(node[MIDDLE, o]) < FAR:
+                    landed = node[MIDDLE, o] + 2 * (arc[a].ticks + charged[o, d])
+                    node[MIDDLE, v] = min(node[MIDDLE, v], landed)
 
 
 @compiled
 def publish(
-    g, weight, unit, shift, arcs, in_use, ticks, charged, order, node, arc, trade,
-    ask_fill_t, bid_fill_t, flow_t, marginal, status, certificate,
+    g, weight, unit, shift, arcs, in_use, ticks, charged, index, order, node, arc,
+    trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
 ):  # fmt: skip
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
 
@@ -236,25 +264,29 @@ def publish(
     """
     places, demands = ticks.shape
     nodes = places + demands
+    suspect = False
+    for v in range(places):
+        suspect |= _fill(v, 1, weight, shift, index, order, node, ask_fill_t)
+    for v in range(places, nodes):
+        suspect |= _fill(v, -1, weight, shift, index, order, node, bid_fill_t)
+    for v in range(places, nodes):
+        found = _status(v, arcs, ticks, order, node, arc)
+        # of several solutions: served only if served in all, short if delivered in one only
+        known = noted[2, g, v]
+        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT
     gap, worst = np.int64(0), 0.0
-    for v in range(nodes):
-        if v < places:
-            lost, most = _fill(v, 1, weight, shift, order, node, ask_fill_t)
-        else:
-            lost, most = _fill(v, -1, weight, shift, order, node, bid_fill_t)
-            found = _status(v, arcs, ticks, order, node, arc)
-            # of several solutions: served only if served in all, short if delivered in one only
-            known = status[g, v - places]
-            status[g, v - places] = found if known < 0 or known == found else SUPPLY_SHORT
-        gap, worst = gap + lost, max(worst, most)
+    if suspect:
+        for v in range(nodes):
+            lost, most = _untaken(v, 1 if v < places else -1, shift, order, node)
+            gap, worst = gap + lost, max(worst, most)
     for i in range(in_use):
         o, v, lots = trade[i].tail, trade[i].head, trade[i].lots
         d = v - places
-        flow_t[g, o, d] += weight * (lots / LOTS_PER_T)
-        node[o].balance -= lots
-        node[v].balance -= lots
+        flow_and_rent[0, g, o, d] += weight * (lots / LOTS_PER_T)
+        node[BALANCE, o] -= lots
+        node[BALANCE, v] -= lots
         if ticks[o, d] < INF:
-            gain = node[v].middle - node[o].middle - 2 * (ticks[o, d] + charged[o, d])
+            gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (ticks[o, d] + charged[o, d])
             gap -= gain * lots
             worst = max(worst, -np.float64(gain) * lots)
     for a in range(arcs):
@@ -262,14 +294,15 @@ def publish(
         missed = arc[a].lots - lots if gain > 0 else -lots
         gap += gain * missed
         worst = max(worst, np.float64(gain) * missed)
-    _name_marginal(g, places, nodes, order, node, marginal)
+    _name_marginal(g, places, nodes, index, order, node, noted)
     excess = np.int64(0)
     for v in range(nodes):
-        excess = max(excess, abs(node[v].balance))
+        excess = max(excess, abs(node[BALANCE, v]))
     if gap != 0:
         dearest, total = np.int64(1), np.int64(1)  # whole, so that no order of terms matters
-        for s in range(node[nodes].first):
-            dearest, total = max(dearest, abs(order[s].ticks)), total + order[s].lots
+        for s in range(node[FIRST, nodes]):
+            dearest = max(dearest, abs(order[PRICE, s] >> shift))
+            total += order[LOTS, s]
         certificate[0, g] += weight * abs(np.float64(gap)) / (2.0 * dearest * total)
     certificate[1, g] += excess / LOTS_PER_T
     money = 2 * unit * TICKS_PER_USD * LOTS_PER_T
@@ -277,84 +310,95 @@ def publish(
 
 
 @compiled
-def _fill(v, sign, weight, shift, order, node, fill_t):
+def _fill(v, sign, weight, shift, index, order, node, fill_t):
     """Fill the asks (sign 1) or bids (-1) of a node, and write its balance.
 
-    Returns what its orders leave untaken, in all and at most by one.
+    Says whether there may be an order that gains from more or from less.
     """
-    # filled in full: asks at most at `bar`, bids at least; that is, signed, at most `bar`
-    bar = (node[v].low if sign > 0 else -node[v].high) >> shift
-    size = node[v].room if node[v].parent == v else np.int64(0)
-    step = sign * (node[v].step >> shift) if size > 0 else INF
-    taken = node[v].flow if sign > 0 else size - node[v].flow
-    taken = taken if size > 0 else np.int64(0)
-    traded, dearest, cheapest = taken, -INF, INF  # dearest of those filled, cheapest of the others
-    for s in range(node[v].first, node[v + 1].first):
-        limit = sign * order[s].ticks
-        full = order[s].lots if limit <= bar else 0
-        traded += full
-        dearest = max(dearest, limit if limit <= bar else -INF)
-        cheapest = min(cheapest, INF if limit <= bar or limit == step else limit)
-        fill_t[order[s].index] += weight * (full / LOTS_PER_T)
-    node[v].balance = traded
-    if size > 0:
-        for s in range(node[v].first, node[v + 1].first):
-            if sign * order[s].ticks == step:
-                lots = order[s].lots
+    # with bits turned, which turns their order around, bids are treated like asks: filled in full
+    # up to `bar`; below `edge` one that is left would gain
+    flip = np.int64(0) if sign > 0 else np.int64(-1)
+    bar = node[LOW if sign > 0 else HIGH, v] ^ flip
+    middle = min(max(node[MIDDLE, v], -2 * (FAR >> shift)), 2 * (FAR >> shift))
+    edge = (((middle + (sign > 0)) >> 1) << shift) ^ flip
+    traded, left = np.int64(0), False
+    first, end = np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])
+    for s in range(first, end):
+        limit, lots = order[PRICE, s] ^ flip, order[LOTS, s]
+        full = limit <= bar
+        left |= (not full) & (limit < edge)
+        lots = lots if full else 0
+        traded += lots
+        fill_t[index[s]] += weight * (lots / LOTS_PER_T)
+    suspect = left or (bar > -FAR and 2 * sign * ((bar ^ flip) >> shift) > sign * middle)
+    size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
+    if size > 0:  # its limit is that of a root: shared pro rata
+        taken = node[FLOW, v] if sign > 0 else size - node[FLOW, v]
+        for s in range(first, end):
+            if order[PRICE, s] == node[STEP, v]:
+                lots = order[LOTS, s]
                 part = np.float64(taken) if lots == size else lots * (taken / size)
-                fill_t[order[s].index] += weight * (part / LOTS_PER_T)
-        dearest = max(dearest, step if taken > 0 else dearest)
-        cheapest = min(cheapest, step if taken < size else cheapest)
-    price = sign * node[v].middle
-    gap, worst = np.int64(0), 0.0
-    if 2 * dearest > price or 2 * cheapest < price:
-        for s in range(node[v].first, node[v + 1].first):
-            limit, lots = sign * order[s].ticks, order[s].lots
-            if limit != step:
-                gain, filled = price - 2 * limit, lots if limit <= bar else 0
-                missed = lots - filled if gain > 0 else -filled
-                gap += gain * missed
-                worst = max(worst, np.float64(gain) * missed)
-        if size > 0:  # all at this limit are one
-            gain = price - 2 * step
-            missed = size - taken if gain > 0 else -taken
+                fill_t[index[s]] += weight * (part / LOTS_PER_T)
+        traded += taken
+        gain = sign * (middle - 2 * (node[STEP, v] >> shift))
+        suspect |= (gain > 0 and taken < size) or (gain < 0 and taken > 0)
+    node[BALANCE, v] = traded
+    return suspect
+
+
+@compiled
+def _untaken(v, sign, shift, order, node):
+    """What the asks (sign 1) or bids (-1) of a node leave untaken, in all and at most by one."""
+    flip = np.int64(0) if sign > 0 else np.int64(-1)
+    bar = node[LOW if sign > 0 else HIGH, v] ^ flip
+    size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
+    price, gap, worst = sign * node[MIDDLE, v], np.int64(0), 0.0
+    for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+        x, lots = order[PRICE, s], order[LOTS, s]
+        if size == 0 or x != node[STEP, v]:
+            gain, filled = price - 2 * sign * (x >> shift), lots if x ^ flip <= bar else 0
+            missed = lots - filled if gain > 0 else -filled
             gap += gain * missed
             worst = max(worst, np.float64(gain) * missed)
+    if size > 0:  # all at this limit are one
+        taken = node[FLOW, v] if sign > 0 else size - node[FLOW, v]
+        gain = price - 2 * sign * (node[STEP, v] >> shift)
+        missed = size - taken if gain > 0 else -taken
+        gap += gain * missed
+        worst = max(worst, np.float64(gain) * missed)
     return gap, worst
 
 
 @compiled
-def _name_marginal(g, places, nodes, order, node, marginal):
+def _name_marginal(g, places, nodes, index, order, node, noted):
     """Name the order that sets the price to every node; the first of several at one limit."""
     for v in range(nodes):
-        if node[v].setter == v:
+        if node[SETTER, v] == v:
             first = np.int64(FAR)
-            for s in range(node[v].first, node[v + 1].first):
-                own = order[s].price == node[v].step
-                first = min(first, np.int64(order[s].index) if own else FAR)
-            node[v].extra = first
+            for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+                own = order[PRICE, s] == node[STEP, v]
+                first = min(first, np.int64(index[s]) if own else FAR)
+            node[EXTRA, v] = first
     for v in range(nodes):
-        r = node[v].setter
-        named = np.int64(-1) if r == NOBODY else node[r].extra
-        marginal[0, g, v] = named if r < places else -1
-        marginal[1, g, v] = named if r >= places else -1
+        r = node[SETTER, v]
+        named = np.int64(-1) if r == NOBODY else node[EXTRA, r]
+        noted[0, g, v] = named if r < places else -1
+        noted[1, g, v] = named if r >= places else -1
 
 
 @compiled
 def _status(v, arcs, ticks, order, node, arc):
     """Status of a demand node; the docstring of the package says what each means."""
     places = len(ticks)
-    if node[v].balance > 0:  # the highest bids are served in full if any is
-        served = node[v].parent == v and node[v].room > 0 and node[v].flow == 0
-        for s in range(node[v].first, node[v + 1].first):
-            served |= order[s].price >= node[v].high
-        return CLEARED if served else SUPPLY_SHORT
+    if node[BALANCE, v] > 0:  # the highest bids are served in full if any is
+        served = node[PARENT, v] == v and node[ROOM, v] > 0 and node[FLOW, v] == 0
+        return CLEARED if served or node[HIGH, v] < FAR else SUPPLY_SHORT
     reached = False
     for o in range(places):
-        reached |= node[o + 1].first > node[o].first and ticks[o, v - places] < INF
+        reached |= node[FIRST, o + 1] > node[FIRST, o] and ticks[o, v - places] < INF
     for a in range(arcs):
         o = arc[a].tail
-        reached |= node[o + 1].first > node[o].first and arc[a].head == v and arc[a].lots > 0
-    if node[v + 1].first > node[v].first:
+        reached |= node[FIRST, o + 1] > node[FIRST, o] and arc[a].head == v and arc[a].lots > 0
+    if node[FIRST, v + 1] > node[FIRST, v]:
         return NO_TRADE if reached else SUPPLY_SHORT
     return DEMAND_SHORT if reached else NO_TRADE

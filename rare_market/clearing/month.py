@@ -14,13 +14,13 @@ from rare_market.clearing.answer import (
 )
 from rare_market.clearing.paths import trade_by_paths
 from rare_market.clearing.problem import (
-    ARC,
     BAD_ASK_QUANTITY,
     BAD_BID_QUANTITY,
     FAR,
-    NODE,
+    LIMITED,
+    NODE_ROWS,
     OK,
-    ORDER,
+    PRICE,
     RENT_UNIT,
     TICKS_PER_USD,
     TOO_MUCH,
@@ -40,8 +40,8 @@ from rare_market.clearing.simplex import search, start
 def clear_goods(
     which, node_start, slot_order, tie_weight,
     ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost, lane_limit_t, hint,
-    quota_goods, quota_origin, quota_destination, rents, weights, rent, pivot_limit,
-    ask_fill_t, bid_fill_t, flow_t, lane_rent, quoted, marginal, status, certificate, fallback, use,
+    counted, rents, weights, rent, pivot_limit,
+    ask_fill_t, bid_fill_t, flow_and_rent, quoted, noted, certificate, use,
 ):  # fmt: skip
     """Clear the goods `which`; return a problem code.
 
@@ -54,25 +54,26 @@ def clear_goods(
     nodes, lanes, classes = places + demands, places * demands, demands // places
     charges, published, solutions = len(rent) > 0, len(weights) > 0, len(rents)
     unit = RENT_UNIT if charges else np.int64(1)
-    order, node, arc = (
-        np.empty(len(slot_order) + 1, ORDER),
-        np.empty(nodes + 1, NODE),
-        np.empty(lanes, ARC),
-    )
-    trade, carrying = np.empty(lanes + nodes, TRADE), np.empty((lanes + nodes) * solutions, TRADE)
-    ticks, cost = np.empty((places, demands), np.int64), np.empty((places, demands), np.int64)
-    extra, charged = np.zeros((places, demands), np.int64), np.zeros((places, demands), np.int64)
-    scratch = np.empty(demands, np.int64)
+    slots = len(slot_order) + 1
+    numbers, order = np.empty((2, slots), np.uint32), np.empty((2, slots), np.int64)
+    index, before = numbers[0], numbers[1]
+    node = np.empty((NODE_ROWS, nodes + 1), np.int64)
+    arc, trades = np.empty(lanes, LIMITED), np.empty((lanes + nodes) * (solutions + 1), TRADE)
+    trade, carrying = trades[: lanes + nodes], trades[lanes + nodes :]
+    tables, scratch = np.zeros((4, places, demands), np.int64), np.empty(demands, np.int64)
+    ticks, cost, extra, charged = tables[0], tables[1], tables[2], tables[3]
     for g in which:
+        if published and not charges:
+            certificate[3, g] = 0.0
         problem, asks, low_ask, top_ask = read_orders(
             0, 0, places, g * nodes, unit, node_start, slot_order, ask_quantity_t, ask_limit,
-            order, node,
+            index, before, order, node,
         )  # fmt: skip
         if problem != OK:
             return problem
         problem, count, low_bid, top_bid = read_orders(
             asks, places, nodes, g * nodes, unit, node_start, slot_order, bid_quantity_t, bid_limit,
-            order, node,
+            index, before, order, node,
         )  # fmt: skip
         if problem != OK:
             return problem if problem == TOO_MUCH else problem + BAD_BID_QUANTITY - BAD_ASK_QUANTITY
@@ -86,35 +87,27 @@ def clear_goods(
         bound = max(abs(highest), abs(lowest)) + 2 * span
         if charges:
             bound += 2 * max(useful, 0)
-            charge(g, classes, quota_goods, quota_origin, quota_destination, rent, charged)
+            charge(g, classes, counted, rent, charged)
         shift, tie_shift = grains(bound, places)
-        for s in range(count):
-            order[s].price = order[s].ticks << shift
+        for s in range(np.uint64(count)):
+            order[PRICE, s] = order[PRICE, s] << shift
 
         in_use, carried = 0, 0
         for turn in range(2 if published else 1):
             for m in range(solutions):
                 if turn == 0 or solutions > 1:
                     if charges:
-                        charge(
-                            g,
-                            classes,
-                            quota_goods,
-                            quota_origin,
-                            quota_destination,
-                            rents[m],
-                            extra,
-                        )
+                        charge(g, classes, counted, rents[m], extra)
                     price_lanes(arcs, useful, shift, tie_shift, tie_weight, extra, ticks, cost, arc)
                     start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc)
                     if not search(pivot_limit, arcs, order, cost, node, arc, scratch):
-                        fallback[g] = True
+                        certificate[3, g] = 1.0
                         trade_by_paths(arcs, order, cost, node, arc)
                     in_use = list_trade(places, nodes, arcs, node, arc, trade)
                 if turn == 1:
                     publish(
-                        g, weights[m], unit, shift, arcs, in_use, ticks, charged, order, node, arc,
-                        trade, ask_fill_t, bid_fill_t, flow_t, marginal, status, certificate,
+                        g, weights[m], unit, shift, arcs, in_use, ticks, charged, index, order,
+                        node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
                     )  # fmt: skip
                 elif published:
                     carried = bound_prices(
@@ -123,22 +116,22 @@ def clear_goods(
                     )  # fmt: skip
                 else:
                     add_use(
-                        g, classes, shift, in_use, arcs, quota_goods, quota_origin,
-                        quota_destination, ticks, order, node, arc, trade, use,
+                        g, classes, shift, in_use, arcs, counted, ticks, order, node, arc, trade,
+                        use,
                     )  # fmt: skip
                     for v in range(nodes):  # the next trial starts from here
-                        if abs(node[v].price) < FAR:
-                            hint[g, v] = (node[v].price >> shift) / (unit * TICKS_PER_USD)
+                        if abs(node[PRICE, v]) < FAR:
+                            hint[g, v] = (node[PRICE, v] >> shift) / (unit * TICKS_PER_USD)
             if turn == 0 and published:
                 if charges:  # take back what was published without quotas
                     for s in range(node_start[g * nodes], node_start[g * nodes + places]):
                         ask_fill_t[slot_order[s]] = 0.0
                     for s in range(node_start[g * nodes + places], node_start[(g + 1) * nodes]):
                         bid_fill_t[slot_order[s]] = 0.0
-                    flow_t[g] = 0.0
-                    lane_rent[g] = 0.0
+                    flow_and_rent[:, g] = 0.0
                 narrow_prices(carried, arcs, ticks, charged, node, arc, carrying)
                 quote_prices(
-                    g, unit, arcs, ticks, charged, node, arc, lane_rent, quoted, status, certificate
-                )
+                    g, unit, arcs, ticks, charged, node, arc, flow_and_rent, quoted, noted,
+                    certificate,
+                )  # fmt: skip
     return OK

@@ -10,7 +10,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.clearing.problem import FAR, INF, UNLIMITED, compiled, compiled_with_arrays
+from rare_market.clearing.problem import (
+    ARC,
+    FAR,
+    FLOW,
+    HIGH,
+    INF,
+    INSIDE,
+    LOW,
+    PARENT,
+    PRICE,
+    ROOM,
+    STEP,
+    UNLIMITED,
+    compiled,
+    compiled_with_arrays,
+)
 from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
 
 
@@ -83,42 +98,42 @@ def _write(cost, flow, room, step, size, used, arcs, order, node, arc):
     nodes = places + demands
     for v in range(nodes):
         sign = 1 if v < places else -1
-        node[v].low = look_beyond(v, step[v], -1, order, node)[1]
-        node[v].high = look_beyond(v, step[v], 1, order, node)[1]
+        node[LOW, v] = look_beyond(v, step[v], -1, order, node)[1]
+        node[HIGH, v] = look_beyond(v, step[v], 1, order, node)[1]
         partly = 0 < used[v] < size[v]
         if not partly:
             if (used[v] > 0) == (sign > 0):
-                node[v].low = step[v]
+                node[LOW, v] = step[v]
             else:
-                node[v].high = step[v]
-        node[v].parent, node[v].arc, node[v].step, node[v].price = v, -1, step[v], step[v]
-        node[v].room = size[v] if partly else 0
-        node[v].flow = (used[v] if sign > 0 else size[v] - used[v]) if partly else 0
-        node[v].inside = partly
+                node[HIGH, v] = step[v]
+        node[PARENT, v], node[ARC, v], node[STEP, v], node[PRICE, v] = v, -1, step[v], step[v]
+        node[ROOM, v] = size[v] if partly else 0
+        node[FLOW, v] = (used[v] if sign > 0 else size[v] - used[v]) if partly else 0
+        node[INSIDE, v] = partly
     for a in range(arcs):
         o, d = arc[a].tail, arc[a].head - places
         arc[a].state = FULL if flow[o, d] == arc[a].lots else EMPTY
     # grow the trees from these orders, then from one node of each piece without such an order
     for root in range(-1, nodes):
         if root >= 0:
-            if node[root].inside:
+            if node[INSIDE, root]:
                 continue
-            node[root].inside = 1
+            node[INSIDE, root] = 1
         changed = True
         while changed:
             changed = False
             for o in range(places):
                 for d in range(demands):
                     v = places + d
-                    if node[o].inside == node[v].inside or not 0 < flow[o, d] < room[o, d]:
+                    if node[INSIDE, o] == node[INSIDE, v] or not 0 < flow[o, d] < room[o, d]:
                         continue
-                    child, parent = (v, o) if node[o].inside else (o, v)
-                    node[child].inside, changed = 1, True
-                    node[child].parent, node[child].flow = parent, flow[o, d]
-                    node[child].room = room[o, d]
-                    node[child].price = node[parent].price + (
+                    child, parent = (v, o) if node[INSIDE, o] else (o, v)
+                    node[INSIDE, child], changed = 1, True
+                    node[PARENT, child], node[FLOW, child] = parent, flow[o, d]
+                    node[ROOM, child] = room[o, d]
+                    node[PRICE, child] = node[PRICE, parent] + (
                         cost[o, d] if child == v else -cost[o, d]
                     )
                     for a in range(arcs):
                         if arc[a].tail == o and arc[a].head == v:
-                            node[child].arc, arc[a].state = a, IN_TREE
+                            node[ARC, child], arc[a].state = a, IN_TREE

@@ -64,27 +64,31 @@ def compiled_with_arrays[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     return cast(Kernel, _njit(_nrt=True)(kernel))
 
 
+# The orders of a good that have a quantity: a column each, node after node; limit in grains (in
+# ticks when read), quantity in lots. Rows lie apart so that loops over a node run four abreast.
+PRICE, LOTS = range(2)
+# The nodes of a good: a column each. Its orders start at FIRST; its price is in grains; the lane to
+# its parent (ARC: the limited lane, or -1) carries FLOW of at most ROOM. A root is its own parent,
+# and its link is an order of limit STEP, used in part. LOW and HIGH are its next orders below the
+# price (used up) and from the price on (untouched). INSIDE names its tree by the root; GAP and
+# EXTRA are scratch of the search. The rest is the answer: ends and middle of the price interval, in
+# ticks and half ticks, whose order is the SETTER of the price, whether no other lane can narrow the
+# interval (SETTLED), and the balance in lots.
+(
+    _, FIRST, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
+    BOTTOM, TOP, MIDDLE, SETTER, SETTLED, BALANCE, NODE_ROWS,
+) = range(19)  # fmt: skip
+
+
 def _record(index: str, number: str) -> np.dtype[Any]:
     """Fields that hold indices (unsigned, so that numba asks no sign of them) and numbers."""
     fields = [(name, np.uint32) for name in index.split()]
     return np.dtype([*fields, *((name, np.int64) for name in number.split())], align=True)
 
 
-# An order: index of the ask or bid, limit in ticks and in grains, quantity in lots.
-ORDER = _record("index", "ticks price lots")
-# A node: its orders start at `first`; price in grains; the lane to its parent (`arc`: the limited
-# lane, or -1) carries `flow` of at most `room`. A root is its own parent, and its link is an order
-# of limit `step`, used in part. `low` and `high` are its next orders below the price (used up) and
-# from the price on (untouched). The rest is scratch of the search (`inside`, `gap`, `extra`) and of
-# the answer (whose order is the `setter` of its price, ends and middle of the price interval, which
-# is `settled` if no other lane can narrow it, balance in lots).
-NODE = _record(
-    "first parent setter",
-    "price arc flow room step low high inside gap extra bottom top middle settled balance",
-)  # fmt: skip
 # A limited lane: cost in ticks and in grains, limit in lots, whether it is empty, full or in a
 # tree, its flow; of all solutions whether it has room in one, and the most it carries; its gain.
-ARC = _record("tail head", "ticks cost lots state flow has_room most gain")
+LIMITED = _record("tail head", "ticks cost lots state flow has_room most gain")
 # A lane in use.
 TRADE = _record("tail head", "lots")
 
@@ -92,7 +96,8 @@ TRADE = _record("tail head", "lots")
 @compiled
 def to_ticks(usd_per_kg, largest):
     """Round a price to ticks."""
-    return np.int64(np.rint(min(max(usd_per_kg, -largest), largest) * TICKS_PER_USD))
+    above = usd_per_kg if usd_per_kg > -largest else -largest
+    return np.int64(np.rint((above if above < largest else largest) * TICKS_PER_USD))
 
 
 @compiled
@@ -103,35 +108,36 @@ def to_lots(quantity_t):
 
 @compiled
 def read_orders(
-    count, begin, end, first_node, unit, node_start, slot_order, quantity_t, limit, order, node
-):
-    """Append the orders with a quantity of the nodes `begin` to `end`.
+    count, begin, end, first_node, unit, node_start, slot_order, quantity_t, limit, index, before,
+    order, node,
+):  # fmt: skip
+    """Append the orders with a quantity of the nodes `begin` to `end`, limits still in ticks.
 
     Returns a problem code (of the asks), the number of orders so far and the range of limits.
     """
+    base, wrong, unknown, large = np.uint64(count), False, False, False
+    first, last = np.uint64(node_start[first_node + begin]), np.uint64(node_start[first_node + end])
+    for s in range(first, last):  # not node by node: a short loop costs its last turn a wrong guess
+        i, slot = slot_order[s], np.uint64(count)
+        offered, usd_per_kg = quantity_t[i], limit[i]
+        wrong |= not offered >= 0.0
+        unknown |= usd_per_kg != usd_per_kg
+        large |= offered > LARGEST_QUANTITY_T
+        lots = to_lots(offered if offered <= LARGEST_QUANTITY_T else 0.0)
+        before[s - first], index[slot], order[LOTS, slot] = slot, i, lots
+        order[PRICE, slot] = to_ticks(usd_per_kg, LARGEST_PRICE_USD_PER_KG) * unit
+        count += lots > 0  # one without is overwritten by the next
+    before[last - first] = count
+    for v in range(begin, end + 1):
+        node[FIRST, v] = before[np.uint64(node_start[first_node + v]) - first]
     total, lowest, highest = np.int64(0), FAR, -FAR
-    for v in range(begin, end):
-        node[v].first = count
-        for s in range(node_start[first_node + v], node_start[first_node + v + 1]):
-            i = slot_order[s]
-            if not quantity_t[i] >= 0.0:
-                return BAD_ASK_QUANTITY, count, lowest, highest
-            if np.isnan(limit[i]):
-                return BAD_ASK_LIMIT, count, lowest, highest
-            if quantity_t[i] > LARGEST_QUANTITY_T:
-                return TOO_MUCH, count, lowest, highest
-            lots = to_lots(quantity_t[i])
-            ticks = to_ticks(limit[i], LARGEST_PRICE_USD_PER_KG) * unit
-            slot = np.uint32(count)
-            order[slot].index, order[slot].lots, order[slot].ticks = i, lots, ticks
-            lowest = min(lowest, ticks if lots > 0 else FAR)
-            highest = max(highest, ticks if lots > 0 else -FAR)
-            total += lots >> _SUM_SHIFT
-            count += lots > 0  # one without is overwritten by the next
-    node[end].first = count
-    if total > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
-        return TOO_MUCH, count, lowest, highest
-    return OK, count, lowest, highest
+    for s in range(base, np.uint64(count)):
+        total += order[LOTS, s] >> _SUM_SHIFT
+        lowest, highest = min(lowest, order[PRICE, s]), max(highest, order[PRICE, s])
+    problem = BAD_ASK_LIMIT if unknown else OK
+    if large or total > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
+        problem = TOO_MUCH
+    return BAD_ASK_QUANTITY if wrong else problem, count, lowest, highest
 
 
 @compiled
@@ -142,23 +148,23 @@ def read_lanes(g, useful, unit, lane_cost, lane_limit_t, ticks, arc):
     """
     places, demands = ticks.shape
     arcs, low, high = 0, np.int64(0), np.int64(0)
+    wrong_cost, wrong_limit = False, False
     for o in range(places):
         for d in range(demands):
             usd_per_kg, limit_t = lane_cost[g, o, d], lane_limit_t[g, o, d]
-            if not usd_per_kg > -np.inf:
-                return BAD_COST, arcs, low
-            if not limit_t >= 0.0:
-                return BAD_FLOW_LIMIT, arcs, low
+            wrong_cost |= not usd_per_kg > -np.inf
+            wrong_limit |= not limit_t >= 0.0
             c = to_ticks(usd_per_kg, 2 * LARGEST_PRICE_USD_PER_KG) * unit
             c = c if usd_per_kg <= 2 * LARGEST_PRICE_USD_PER_KG else INF
+            low, high = min(low, c), max(high, c if c < useful else low)
             ticks[o, d] = c
             if limit_t <= LARGEST_QUANTITY_T and c < INF:
                 arc[arcs].tail, arc[arcs].head, arc[arcs].ticks = o, places + d, c
                 arc[arcs].lots = to_lots(limit_t)
                 ticks[o, d] = INF
                 arcs += 1
-            low, high = min(low, c), max(high, c if c < useful else low)
-    return OK, arcs, high - low
+    problem = BAD_FLOW_LIMIT if wrong_limit else OK
+    return BAD_COST if wrong_cost else problem, arcs, high - low
 
 
 @compiled

@@ -7,7 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.clearing.problem import INF, compiled
+from rare_market.clearing.problem import (
+    FIRST,
+    FLOW,
+    HIGH,
+    INF,
+    LOTS,
+    LOW,
+    PARENT,
+    PRICE,
+    ROOM,
+    STEP,
+    compiled,
+)
 
 
 class Quotas(NamedTuple):
@@ -35,31 +47,29 @@ def no_quotas(goods: int) -> Quotas:
     return Quotas(np.zeros((0, goods), dtype=np.bool_), none, none, np.zeros(0))
 
 
-@compiled
-def _counts(k, good, origin, destination, quota_goods, quota_origin, quota_destination):
-    return (
-        quota_goods[k, good]
-        and origin != destination
-        and (quota_origin[k] < 0 or quota_origin[k] == origin)
-        and (quota_destination[k] < 0 or quota_destination[k] == destination)
-    )
+def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
+    """Say which lanes count: ``[quota, good, origin place, destination place]`` bool."""
+    place = np.arange(places)
+    origin, destination = quotas.quota_origin[:, None], quotas.quota_destination[:, None]
+    leaves = ((origin < 0) | (origin == place))[:, None, :, None]
+    arrives = ((destination < 0) | (destination == place))[:, None, None, :]
+    abroad = place[:, None] != place
+    return np.asarray(quotas.quota_goods[:, :, None, None] & leaves & arrives & abroad)
 
 
 @compiled
-def charge(g, classes, quota_goods, quota_origin, quota_destination, rent, charged):
+def charge(g, classes, counted, rent, charged):
     """Write the sum of the rents of the quotas that count each lane."""
     for o in range(charged.shape[0]):
         for d in range(charged.shape[1]):
             charged[o, d] = 0
             for k in range(len(rent)):
-                if _counts(k, g, o, d // classes, quota_goods, quota_origin, quota_destination):
-                    charged[o, d] += rent[k]
+                charged[o, d] += rent[k] if counted[k, g, o, d // classes] else 0
 
 
 @compiled
 def add_use(
-    g, classes, shift, in_use, arcs, quota_goods, quota_origin, quota_destination, ticks, order,
-    node, arc, trade, use,
+    g, classes, shift, in_use, arcs, counted, ticks, order, node, arc, trade, use
 ):  # fmt: skip
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
@@ -67,28 +77,28 @@ def add_use(
     add and take away a power of two this much larger than the sum cuts off what lies below it.
     """
     places, demands = ticks.shape
-    nodes, quotas = places + demands, len(quota_origin)
+    nodes, quotas = places + demands, len(counted)
     dearest, total = np.int64(1), np.int64(1)
-    for s in range(node[nodes].first):
-        dearest, total = max(dearest, abs(order[s].ticks)), total + order[s].lots
+    for s in range(node[FIRST, nodes]):
+        dearest = max(dearest, abs(order[PRICE, s] >> shift))
+        total += order[LOTS, s]
     grid = 1.5 * 2.0 ** (np.ceil(np.log2(np.float64(dearest) * total)) + 4)
     value = 0.0
     for v in range(nodes):
         sign = -1.0 if v < places else 1.0
-        for s in range(node[v].first, node[v + 1].first):
-            x = order[s].price
-            if x <= node[v].low if v < places else x >= node[v].high:
-                value += sign * ((np.float64(order[s].ticks) * order[s].lots + grid) - grid)
-        if node[v].parent == v and node[v].room > 0:
-            used = node[v].flow if v < places else node[v].room - node[v].flow
-            value += sign * ((np.float64(node[v].step >> shift) * used + grid) - grid)
+        for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+            x, lots = order[PRICE, s], order[LOTS, s]
+            if x <= node[LOW, v] if v < places else x >= node[HIGH, v]:
+                value += sign * ((np.float64(x >> shift) * lots + grid) - grid)
+        if node[PARENT, v] == v and node[ROOM, v] > 0:
+            used = node[FLOW, v] if v < places else node[ROOM, v] - node[FLOW, v]
+            value += sign * ((np.float64(node[STEP, v] >> shift) * used + grid) - grid)
     for i in range(in_use):
         o, d, lots = trade[i].tail, trade[i].head - places, trade[i].lots
         if ticks[o, d] < INF:
             value -= (np.float64(ticks[o, d]) * lots + grid) - grid
         for k in range(quotas):
-            if _counts(k, g, o, d // classes, quota_goods, quota_origin, quota_destination):
-                use[k] += lots
+            use[k] += lots if counted[k, g, o, d // classes] else 0
     for a in range(arcs):
         value -= (np.float64(arc[a].ticks) * arc[a].flow + grid) - grid
     use[quotas] += value

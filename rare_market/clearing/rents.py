@@ -22,7 +22,7 @@ from rare_market.clearing.problem import (
     RENT_UNIT,
     TICKS_PER_USD,
 )
-from rare_market.clearing.quotas import Quotas
+from rare_market.clearing.quotas import Quotas, lanes_counted
 
 
 def enforce(
@@ -68,43 +68,42 @@ def enforce(
     if not (quota_t >= 0).all():
         raise ValueError("quota_t must be a number not below 0.")
     lots = np.floor(np.minimum(quota_t, LARGEST_QUANTITY_T) * LOTS_PER_T * (1 + 4e-16) + 1e-5)
-    used = _used_t(quotas, results[2]) * LOTS_PER_T
+    flow_t = results[2][0]
+    places = flow_t.shape[1]
+    counted = lanes_counted(quotas, places)
+    to_place_t = flow_t.reshape(goods, places, places, -1).sum(axis=3)
+    used = (counted * to_place_t).sum(axis=(1, 2, 3)) * LOTS_PER_T
     rent_usd_per_kg = np.zeros(count)
-    market = (*market[:-1], results[4][0].copy())  # hints: prices without quotas, then of trials
+    hint = market[-1]
+    market = (*market[:-1], results[3][0].copy())  # hints: prices without quotas, then of trials
     for group in _groups(quotas.quota_goods):
         if (used[group] <= lots[group] + 0.5).all():
             continue
-        rules = Quotas(*(column[group] for column in quotas))
-        which = np.flatnonzero(rules.quota_goods.any(axis=0))
+        lanes = counted[group]
+        which = np.flatnonzero(quotas.quota_goods[group].any(axis=0))
 
-        def solve(rents: list[int], rules: Quotas = rules, which: np.ndarray = which) -> np.ndarray:
+        def solve(
+            rents: list[int], lanes: np.ndarray = lanes, which: np.ndarray = which
+        ) -> np.ndarray:
             use = np.zeros(len(rents) + 1)
             row = np.array([rents], dtype=np.int64)
-            trial: Any = (*rules[:3], row, np.zeros(0), row[0], pivot_limit, *results, use)
+            trial: Any = (lanes, row, np.zeros(0), row[0], pivot_limit, *results, use)
             clear_goods(which, *market, *trial)
             return use
 
-        search = _search_one if len(group) == 1 else _search_several
-        rents, weights, rent = search(solve, lots[group], _top_rent(market))
+        top = _top_rent(market)
+        if len(group) == 1:
+            last = _last_rent(hint, market, lanes[0], flow_t)
+            if last > 0:
+                market[-1][:] = hint
+            rents, weights, rent = _search_one(solve, lots[group][0], top, min(last, top))
+        else:
+            rents, weights, rent = _search_several(solve, lots[group], top)
         mix = (np.array(rents, dtype=np.int64), np.array(weights), np.array(rent, dtype=np.int64))
-        final: Any = (*rules[:3], *mix, pivot_limit, *results, np.zeros(1))
+        final: Any = (lanes, *mix, pivot_limit, *results, np.zeros(1))
         clear_goods(which, *market, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg
-
-
-def _used_t(quotas: Quotas, flow_t: np.ndarray) -> np.ndarray:
-    """Tonnes counted by each quota."""
-    goods, places, _ = flow_t.shape
-    covers, origin, destination = quotas.quota_goods, quotas.quota_origin, quotas.quota_destination
-    to_place_t = flow_t.reshape(goods, places, places, -1).sum(axis=3)
-    to_place_t[:, np.arange(places), np.arange(places)] = 0
-    used_t = np.zeros(len(origin))
-    for k in range(len(origin)):
-        tails = slice(None) if origin[k] < 0 else slice(origin[k], origin[k] + 1)
-        heads = slice(None) if destination[k] < 0 else slice(destination[k], destination[k] + 1)
-        used_t[k] = to_place_t[covers[k]][:, tails, heads].sum()
-    return used_t
 
 
 def _groups(covers: np.ndarray) -> list[list[int]]:
@@ -131,37 +130,73 @@ def _top_rent(market: tuple[np.ndarray, ...]) -> int:
     return 4 * int(np.ceil(max(0.0, top - least) * TICKS_PER_USD)) + 5
 
 
+def _last_rent(
+    hint: np.ndarray, market: tuple[np.ndarray, ...], counted: np.ndarray, flow_t: np.ndarray
+) -> int:
+    """Return the rent, as above, that hinted prices leave on the lanes it counts, or -1.
+
+    It is that of the middle tonne of those which would be traded without a quota.
+    """
+    if not len(hint):
+        return -1
+    places, demands = flow_t.shape[1:]
+    with np.errstate(invalid="ignore"):
+        gain = hint[:, None, places:] - hint[:, :places, None] - market[7]
+    used = np.repeat(counted, demands // places, axis=2) & (flow_t > 0) & np.isfinite(gain)
+    by_gain = np.argsort(gain[used])
+    sold_t = np.cumsum(flow_t[used][by_gain])
+    if not len(sold_t):
+        return -1
+    middle = gain[used][by_gain][np.searchsorted(sold_t, sold_t[-1] / 2)]
+    return 2 * round(min(middle, LARGEST_PRICE_USD_PER_KG) * TICKS_PER_USD * 2) - 1
+
+
 Solve = Callable[[list[int]], np.ndarray]
 Found = tuple[list[list[int]], list[float], list[int]]
 
 
-def _search_one(solve: Solve, limit_lots: np.ndarray, top: int) -> Found:
-    """Find the rent of one quota: try the slope between two solutions until they are neighbours."""
-    limit = limit_lots[0]
-    low, high = -1, top
-    (low_use, low_value), (high_use, high_value) = solve([low]), solve([high])
-    while high - low > 2 and low_use > limit > high_use:
-        width = high - low
-        near = 2 * round((low_value - high_value) / (low_use - high_use) / 2)
-        for trial in (near + 1, near - 1, None):
-            if trial is None:  # the slope may fail to halve the range
-                if 2 * (high - low) <= width or high - low <= 2:
-                    break
-                trial = (low + high) // 4 * 2 + 1
-            if low < trial < high:
-                use, value = solve([trial])
-                if use > limit:
-                    low, low_use, low_value = trial, use, value
-                else:
-                    high, high_use, high_value = trial, use, value
-                if use == limit:
-                    break
-    if low_use <= limit:  # kept without a rent after all
-        return [[low]], [1.0], [0]
-    if high_use == limit:
-        return _rent_plateau(solve, limit, low, high, top)
-    share = (limit - high_use) / (low_use - high_use)
-    return [[low], [high]], [share, 1.0 - share], [low + 1]
+def _search_one(solve: Solve, limit: float, top: int, last: int) -> Found:
+    """Find the rent of one quota, from last month's rent on.
+
+    Steps lead to a rent at which more than the quota is used and one at which not more is. Then
+    rents between two solutions are tried where their slopes meet, until they are neighbours.
+    """
+    low, high = (-2, 0.0, 0.0), (top + 1, 0.0, 0.0)  # rent, use and value; not tried yet
+    trial, step = (last, 2 * (last // 64) + 2) if last > 0 else (-1, top + 1)
+    while low[0] < -1 or high[0] > top:
+        use, value = solve([trial])
+        if use > limit:
+            low, trial = (trial, use, value), min(trial + step, top)
+        elif trial == -1:  # kept without a rent after all
+            return [[trial]], [1.0], [0]
+        else:
+            high, trial = (trial, use, value), max(trial - step, -1)
+        step *= 4
+
+    def try_rent(trial: int) -> bool:
+        """Move an end to a rent in between; says whether the upper solution was found again."""
+        nonlocal low, high
+        if not low[0] < trial < high[0]:
+            return True
+        use, value = solve([trial])
+        again = bool(use == high[1])
+        if use > limit:
+            low = (trial, use, value)
+        else:
+            high = (trial, use, value)
+        return again
+
+    while high[0] - low[0] > 2 and high[1] < limit:
+        width = high[0] - low[0]
+        near = 2 * round((low[2] - high[2]) / (low[1] - high[1]) / 2)
+        if try_rent(near + 1):
+            try_rent(near - 1)
+        if 2 * (high[0] - low[0]) > width:  # the slopes may fail to halve the range
+            try_rent((low[0] + high[0]) // 4 * 2 + 1)
+    if high[1] == limit:
+        return _rent_plateau(solve, limit, low[0], high[0], top)
+    share = (limit - high[1]) / (low[1] - high[1])
+    return [[low[0]], [high[0]]], [share, 1.0 - share], [low[0] + 1]
 
 
 def _rent_plateau(solve: Solve, limit: float, low: int, high: int, top: int) -> Found:

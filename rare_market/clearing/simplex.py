@@ -17,9 +17,22 @@ from __future__ import annotations
 import numpy as np
 
 from rare_market.clearing.problem import (
+    ARC,
+    EXTRA,
     FAR,
+    FIRST,
+    FLOW,
+    GAP,
+    HIGH,
     INF,
+    INSIDE,
     LARGEST_PRICE_USD_PER_KG,
+    LOTS,
+    LOW,
+    PARENT,
+    PRICE,
+    ROOM,
+    STEP,
     UNLIMITED,
     compiled,
     to_ticks,
@@ -38,82 +51,91 @@ def start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc):
     """
     places, demands = cost.shape
     nodes = places + demands
-    guess = (lowest + highest) >> 1
+    guess, tick = (lowest + highest) >> 1, np.int64(1) << shift
     for v in range(nodes):
         ticks = guess
-        if len(hint) > 0 and not np.isnan(hint[g, v]):
-            ticks = to_ticks(hint[g, v], LARGEST_PRICE_USD_PER_KG) * unit
-            ticks = min(max(ticks, lowest), highest)
+        if len(hint) > 0:
+            usd_per_kg = hint[g, v]
+            known = usd_per_kg == usd_per_kg
+            hinted = to_ticks(usd_per_kg if known else 0.0, LARGEST_PRICE_USD_PER_KG) * unit
+            ticks = min(max(hinted if known else guess, lowest), highest)
         dead = FAR if v < places else -FAR
-        node[v].price = ticks << shift if node[v + 1].first > node[v].first else dead
-        node[v].parent, node[v].arc, node[v].flow, node[v].room = v, -1, 0, 0
-        node[v].extra = 0
+        node[PRICE, v] = ticks << shift if node[FIRST, v + 1] > node[FIRST, v] else dead
+        node[PARENT, v], node[ARC, v], node[FLOW, v], node[ROOM, v] = v, -1, 0, 0
+        node[INSIDE, v] = v  # names the tree
     for d in range(demands):
         v = places + d
-        best, origin = node[v].price, -1
+        least, origin = INF, v
         for o in range(places):
-            landed = cost[o, d] + node[o].price
-            origin = o if landed <= best else origin
-            best = min(best, landed)
-        if origin >= 0:
-            node[v].price, node[v].parent, node[v].room = best, origin, UNLIMITED
-    _join(shift, cost, node)
+            landed = cost[o, d] + node[PRICE, o]
+            origin = o if landed < least else origin
+            least = min(least, landed)
+        if least <= node[PRICE, v] + tick:  # the hint has lost the tie weights
+            node[PRICE, v], node[ROOM, v] = least, UNLIMITED
+            node[PARENT, v], node[INSIDE, v] = origin, origin
+    _join(tick, cost, node)
     for v in range(nodes):
-        p = node[v].price
+        p = node[PRICE, v]
         below, above, low, high = np.int64(0), np.int64(0), -FAR, FAR
-        for s in range(node[v].first, node[v + 1].first):
-            x, lots = order[s].price, order[s].lots
+        for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+            x, lots = order[PRICE, s], order[LOTS, s]
             below += lots if x < p else 0
             above += 0 if x < p else lots
             low = max(low, x if x < p else -FAR)
             high = min(high, FAR if x < p else x)
-        node[v].low, node[v].high = low, high
-        node[v].extra = -below if v < places else above
+        node[LOW, v], node[HIGH, v] = low, high
+        node[EXTRA, v] = -below if v < places else above
     for a in range(arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = EMPTY
-        if node[head].price - node[tail].price > arc[a].cost:
+        if node[PRICE, head] - node[PRICE, tail] > arc[a].cost:
             arc[a].state = FULL
-            node[tail].extra += arc[a].lots
-            node[head].extra -= arc[a].lots
+            node[EXTRA, tail] += arc[a].lots
+            node[EXTRA, head] -= arc[a].lots
     _settle(places, nodes, node)
 
 
 @compiled
-def _join(shift, cost, node):
+def _join(tick, cost, node):
     """Join trees that a lane connects to less than a tick: the hint has lost the tie weights."""
     places, demands = cost.shape
     nodes = places + demands
-    for v in range(nodes):
-        node[v].inside = node[v].parent  # names the tree
     for r in range(places):
-        if node[r].parent != r or node[r].price == FAR:
+        if node[PARENT, r] != r or node[PRICE, r] == FAR:
             continue
-        gap, tail, head = np.int64(1) << shift, -1, -1
+        gap, tail = tick, -1
         for o in range(places):
-            if node[o].inside == r:
+            if node[INSIDE, o] == r:
+                least = INF
                 for d in range(demands):
                     v = places + d
-                    slack = cost[o, d] + node[o].price - node[v].price
-                    if slack < gap and node[v].inside != r:
-                        gap, tail, head = slack, o, v
+                    slack = cost[o, d] - node[PRICE, v]
+                    least = min(least, slack if node[INSIDE, v] != r else INF)
+                least += node[PRICE, o]
+                tail = o if least < gap else tail
+                gap = min(gap, least)
         if tail >= 0:
-            tree = node[head].inside
+            head = places
+            while cost[tail, head - places] + node[PRICE, tail] - node[PRICE, head] != gap or (
+                node[INSIDE, head] == r
+            ):
+                head += 1
+            tree = node[INSIDE, head]
             for v in range(nodes):
-                if node[v].inside == r:
-                    node[v].price -= gap
-                    node[v].inside = tree
+                moved = node[INSIDE, v] == r
+                node[PRICE, v] -= gap if moved else 0
+                node[INSIDE, v] += tree - r if moved else 0
             _hang(tail, r, head, -1, 0, UNLIMITED, node)
 
 
 @compiled
 def _hang(v, top, outer, arc, flow, room, node):
     """Turn the path from v up to `top` around and hang v on `outer`: a node, or itself."""
+    v, top, outer = np.uint32(v), np.uint32(top), np.uint32(outer)
     while True:
-        parent, old_arc, old_flow, old_room = (
-            np.int64(node[v].parent), node[v].arc, node[v].flow, node[v].room,
-        )  # fmt: skip
-        node[v].parent, node[v].arc, node[v].flow, node[v].room = outer, arc, flow, room
+        parent = np.uint32(node[PARENT, v])
+        old_arc, old_flow, old_room = node[ARC, v], node[FLOW, v], node[ROOM, v]
+        node[PARENT, v], node[ARC, v], node[FLOW, v], node[ROOM, v] = outer, arc, flow, room
         if v == top:
             return
         outer, v, arc, flow, room = v, parent, old_arc, old_flow, old_room
@@ -123,24 +145,28 @@ def _hang(v, top, outer, arc, flow, room, node):
 def _settle(places, nodes, node):
     """Bring what each node lacks along its tree, from the order at the root."""
     for u in range(nodes):
-        more = node[u].extra
+        more = node[EXTRA, u]
         if more != 0:
             v = np.uint32(u)
-            while node[v].parent != v:
-                node[v].flow += more if v >= places else -more
-                v = node[v].parent
-            node[v].flow += more
+            parent = np.uint32(node[PARENT, v])
+            while parent != v:
+                node[FLOW, v] += more if v >= places else -more
+                v = parent
+                parent = np.uint32(node[PARENT, v])
+            node[FLOW, v] += more
 
 
 @compiled
 def look_beyond(v, step, sign, order, node):
     """Lots of node v at the price `step`, and the next price beyond it, up (sign 1) or down."""
-    size, beyond = np.int64(0), FAR
-    for s in range(node[v].first, node[v + 1].first):
-        x = order[s].price
-        size += order[s].lots if x == step else 0
-        beyond = min(beyond, sign * x if sign * (x - step) > 0 else FAR)
-    return size, sign * beyond
+    # turning all bits turns the order of whole numbers around, and is quicker than a product
+    flip = np.int64(0) if sign > 0 else np.int64(-1)
+    size, beyond, near = np.int64(0), FAR, step ^ flip
+    for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+        x = order[PRICE, s] ^ flip
+        size += order[LOTS, s] if x == near else 0
+        beyond = min(beyond, x if x > near else FAR)
+    return size, max(beyond ^ flip, -FAR)
 
 
 @compiled
@@ -153,68 +179,69 @@ def search(limit, arcs, order, cost, node, arc, masked):
     nodes = places + demands
     for _ in range(limit):
         # the link furthest out of its range is cut
-        missing, top = np.int64(0), -1
+        missing, top = np.int64(0), 0
         for v in range(nodes):
-            beyond = max(-node[v].flow, node[v].flow - node[v].room)
-            if beyond > missing:
-                missing, top = beyond, v
-        if top < 0:
+            flow = node[FLOW, v]
+            beyond = max(-flow, flow - node[ROOM, v])
+            top = v if beyond > missing else top
+            missing = max(missing, beyond)
+            node[EXTRA, v] = 0
+        if missing == 0:
             return True
-        rises = _cut(top, missing, places, nodes, node, arc)
-        sign = 1 if rises else -1
+        rises, piece = _cut(top, missing, places, nodes, node, arc)
+        # the rows of the next order ahead of a price, and behind it
+        sign, ahead, behind = (1, HIGH, LOW) if rises else (-1, LOW, HIGH)
 
         # how far until an order, an unlimited lane or a limited lane becomes indifferent?
+        for v in range(nodes):
+            gap = sign * (node[ahead, v] - node[PRICE, v])
+            node[GAP, v] = gap if node[INSIDE, v] == piece else INF
         step_gap, step_at = _nearest_step(nodes, node)
-        tails = 0 if rises else 1  # lanes that matter lead from this side to the other
-        for d in range(demands):
+        for d in range(demands):  # lanes that matter lead into a piece that rises, or out of it
             v = places + d
-            masked[d] = -INF if node[v].inside == tails else node[v].price
+            masked[d] = node[PRICE, v] if (node[INSIDE, v] == piece) == rises else -INF
         lane_gap, lane_tail = _FARTHEST, -1
         for o in range(places):
-            if node[o].inside == tails:
-                least = INF
-                for d in range(demands):
-                    least = min(least, cost[o, d] - masked[d])
-                least += node[o].price
-                if least < lane_gap:
-                    lane_gap, lane_tail = least, o
+            least = INF
+            for d in range(demands):
+                least = min(least, cost[o, d] - masked[d])
+            least += INF if (node[INSIDE, o] == piece) == rises else node[PRICE, o]
+            lane_tail = o if least < lane_gap else lane_tail
+            lane_gap = min(lane_gap, least)
+        arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
         while True:
-            arc_gap, arc_at = _nearest_arc(arcs, rises, node, arc)
-            if step_at >= 0 and step_gap <= min(lane_gap, arc_gap):
+            if step_gap <= min(lane_gap, arc_gap) and step_gap < _FARTHEST:
                 gap, enter, outer = step_gap, step_at, step_at
-                step = node[enter].high if rises else node[enter].low
+                step = node[ahead, enter]
                 size, beyond = look_beyond(enter, step, sign, order, node)
-                if rises:
-                    node[enter].high = beyond
-                else:
-                    node[enter].low = beyond
+                node[ahead, enter] = beyond
                 if missing <= size:
-                    node[enter].step = step
+                    node[STEP, enter] = step
                     entering, flow, room = -1, np.int64(0) if rises else size, size
                     break
                 missing -= size
-                node[enter].extra -= sign * size
-                if rises:
-                    node[enter].low = step
-                else:
-                    node[enter].high = step
-                node[enter].gap = sign * (beyond - node[enter].price)
+                node[EXTRA, enter] -= sign * size
+                node[behind, enter] = step
+                node[GAP, enter] = sign * (beyond - node[PRICE, enter])
                 step_gap, step_at = _nearest_step(nodes, node)
-            elif arc_at >= 0 and arc_gap < lane_gap:
+            elif arc_gap < lane_gap:
                 tail, head, size = arc[arc_at].tail, arc[arc_at].head, arc[arc_at].lots
                 gap, filling = arc_gap, arc[arc_at].state == EMPTY
                 if missing <= size:
                     arc[arc_at].state = IN_TREE
-                    enter, outer = (head, tail) if node[head].inside == 1 else (tail, head)
+                    at_head = node[INSIDE, head] == piece
+                    enter = np.int64(head if at_head else tail)
+                    outer = np.int64(tail if at_head else head)
                     entering, flow, room = arc_at, np.int64(0) if filling else size, size
                     break
                 missing -= size
                 arc[arc_at].state = FULL if filling else EMPTY
-                node[head].extra -= size if filling else -size
-                node[tail].extra += size if filling else -size
+                node[EXTRA, head] -= size if filling else -size
+                node[EXTRA, tail] += size if filling else -size
+                arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
             elif lane_tail >= 0:
                 d = 0
-                while cost[lane_tail, d] - masked[d] + node[lane_tail].price != lane_gap:
+                while cost[lane_tail, d] - masked[d] + node[PRICE, lane_tail] != lane_gap:
                     d += 1
                 enter, outer = (places + d, lane_tail) if rises else (lane_tail, places + d)
                 gap, entering, flow, room = lane_gap, -1, np.int64(0), UNLIMITED
@@ -223,11 +250,13 @@ def search(limit, arcs, order, cost, node, arc, masked):
                 return False
 
         # shift the piece, hang it on what became indifferent, and settle what is missing
-        farthest = np.int64(0)
+        farthest, gap = np.int64(0), sign * gap
+        renamed = (enter if outer == enter else node[INSIDE, outer]) - piece
         for v in range(nodes):
-            if node[v].inside == 1:
-                node[v].price += sign * gap
-                farthest = max(farthest, abs(node[v].price))
+            moved = node[INSIDE, v] == piece
+            node[PRICE, v] += gap if moved else 0
+            node[INSIDE, v] += renamed if moved else 0
+            farthest = max(farthest, abs(node[PRICE, v]) if moved else np.int64(0))
         if farthest > _FARTHEST >> 2:
             return False
         _hang(enter, top, outer, entering, flow, room, node)
@@ -237,59 +266,52 @@ def search(limit, arcs, order, cost, node, arc, masked):
 
 @compiled
 def _cut(top, missing, places, nodes, node, arc):
-    """Take node `top` off its link and mark the piece below it.
+    """Take node `top` off its link and name the piece below it.
 
     Returns whether its prices must rise, because it lacks `missing`, or fall, because it has that
-    left over; what the two sides then lack is noted.
+    left over, and its name; what the two sides then lack is noted.
     """
-    for v in range(nodes):
-        node[v].inside, node[v].extra = 0, 0
-    above, flow = node[top].parent, node[top].flow
+    above, flow = node[PARENT, top], node[FLOW, top]
+    rises = (flow > 0) == (top >= places or above == top)
+    node[EXTRA, top] = missing if rises else -missing
     if above == top:
-        rises = flow > 0
-        if node[top].room > 0:
-            if rises:
-                node[top].low = node[top].step
-            else:
-                node[top].high = node[top].step
-    else:
-        rises = (flow > 0) == (top >= places)
-        node[above].extra = -missing if rises else missing
-        if node[top].arc >= 0:
-            arc[node[top].arc].state = FULL if flow > 0 else EMPTY
-    node[top].extra = missing if rises else -missing
-    node[top].inside = 1
-    growing = True
-    while growing:
-        growing = False
+        if node[ROOM, top] > 0:
+            node[LOW if rises else HIGH, top] = node[STEP, top]
+        return rises, node[INSIDE, top]
+    node[EXTRA, above] = -node[EXTRA, top]
+    if node[ARC, top] >= 0:
+        arc[node[ARC, top]].state = FULL if flow > 0 else EMPTY
+    node[INSIDE, top] = top
+    while True:
+        grown = np.int64(0)
         for v in range(nodes):
-            joins = node[node[v].parent].inside > node[v].inside
-            node[v].inside = 1 if joins else node[v].inside
-            growing |= joins
-    for v in range(nodes):
-        gap = node[v].high - node[v].price if rises else node[v].price - node[v].low
-        node[v].gap = gap if node[v].inside == 1 else INF
-    return rises
+            name = node[INSIDE, v]
+            joins = name != top and node[INSIDE, np.uint32(node[PARENT, v])] == top
+            grown += joins
+            node[INSIDE, v] = name + (top - name if joins else 0)
+        if grown == 0:
+            return rises, top
 
 
 @compiled
 def _nearest_step(nodes, node):
     """Next order of the piece."""
-    gap, at = _FARTHEST, -1
+    gap, at = _FARTHEST, 0
     for v in range(nodes):
-        if node[v].gap < gap:
-            gap, at = node[v].gap, v
+        at = v if node[GAP, v] < gap else at
+        gap = min(gap, node[GAP, v])
     return gap, at
 
 
 @compiled
-def _nearest_arc(arcs, rises, node, arc):
+def _nearest_arc(arcs, piece, rises, node, arc):
     """Next limited lane which, filled from empty or emptied from full, balances the piece."""
     arc_gap, arc_at = _FARTHEST, -1
     for a in range(arcs):
         tail, head, state = arc[a].tail, arc[a].head, arc[a].state
-        if state != IN_TREE and node[tail].inside != node[head].inside:
-            gap = abs(node[tail].price + arc[a].cost - node[head].price)
-            if (node[head].inside == 1) == (rises == (state == EMPTY)) and gap < arc_gap:
+        into = node[INSIDE, head] == piece
+        if state != IN_TREE and (node[INSIDE, tail] == piece) != into:
+            gap = abs(node[PRICE, tail] + arc[a].cost - node[PRICE, head])
+            if into == (rises == (state == EMPTY)) and gap < arc_gap:
                 arc_gap, arc_at = gap, a
     return arc_gap, arc_at
