@@ -118,3 +118,54 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
             yield from (
                 (node.name, part) for part in node.body if isinstance(part, ast.FunctionDef)
             )
+
+
+# -- the equations ---------------------------------------------------------------------------------
+
+EQUATIONS = (DOCS / "model" / "equations.md").read_text(encoding="utf-8")
+LISTED = dict.fromkeys(re.findall(r"^\.\. auto\w+:: (\S+)", EQUATIONS, re.MULTILINE))
+
+
+def found(name: str) -> object:
+    """Return the module, class, function or method of a dotted name."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        try:
+            thing: object = importlib.import_module(".".join(parts[:n]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[n:]:
+            thing = getattr(thing, part)
+        return thing
+    raise ModuleNotFoundError(name)
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_equation_has_its_function_and_its_source(name: str) -> None:
+    """The function exists and says what it computes; the table says where the rule comes from."""
+    thing = found(name)
+    assert thing.__doc__, name
+    if not isinstance(thing, type(ast)):
+        sources = EQUATIONS.split("## Where each rule comes from")[1]
+        own = name.rsplit(".", 1)[1]
+        assert re.search(rf"`(\w+\.)?{own}`", sources), f"{own} has no source"
+
+
+def functions_with_math() -> Iterator[str]:
+    """Every function of the package whose docstring displays an equation."""
+    for path in PACKAGE.rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        todo: list[tuple[str, ast.AST]] = [(module, ast.parse(path.read_text(encoding="utf-8")))]
+        while todo:
+            prefix, node = todo.pop()
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                    name = f"{prefix}.{child.name}"
+                    todo.append((name, child))
+                    if ".. math::" in (ast.get_docstring(child) or ""):
+                        yield name
+
+
+def test_every_equation_of_the_code_is_on_the_page() -> None:
+    """Those of instruments stand on their own page, in the docstrings of their modules."""
+    assert set(functions_with_math()) <= set(LISTED)
