@@ -9,6 +9,7 @@ loss rises when it alone is moved.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -22,8 +23,10 @@ from typing import Any
 import numpy as np
 
 from rare_market.declare import declarations
-from rare_market.inputs import BASE_YEAR
+from rare_market.history import named_scenario
+from rare_market.inputs import BASE_YEAR, SHIPPED, table_checksums, vintage_folders
 from rare_market.model import simulate
+from rare_market.records import software
 from rare_market.runner import LocalProcesses, Workers
 from rare_market.scenario import Scenario
 from rare_market.validation import FLOOR, HISTORY, Scoreboard, Target, fill, jobs, targets
@@ -76,8 +79,8 @@ class Found:
         of them.
     tries, seconds
         what it took.
-    seed
-        of the search.
+    seed, replications
+        of the search, and draws of all chance in each try.
     """
 
     values: dict[str, float]
@@ -85,6 +88,7 @@ class Found:
     tries: int
     seconds: float
     seed: int
+    replications: int
 
 
 def distance(row: Target, value: float) -> float:
@@ -157,7 +161,7 @@ def search(
     )
     began = time.monotonic()
     values = {name: float(getattr(defaults, name)) for name in PRIORS}
-    best = Found(values, loss(values, replications), 1, 0.0, seed)
+    best = Found(values, loss(values, replications), 1, 0.0, seed, replications)
     while time.monotonic() - began < seconds and not strategy.stop():
         points = strategy.ask()
         losses = []
@@ -215,13 +219,19 @@ def write(found: Found, rows: list[dict[str, Any]], folder: Path) -> None:
     tomllib.loads(text)
     (folder / "estimates.toml").write_text(text, encoding="utf-8")
     pd.DataFrame(rows).to_csv(folder / "parameters.csv", index=False, float_format="%.4g")
+    years = {int(named_scenario(row.scenario).fields["start_year"]) for row in targets()}
+    years.add(BASE_YEAR)
     origin = {
         "loss": found.loss,
         "tries": found.tries,
         "seconds": round(found.seconds, 1),
         "seed": found.seed,
+        "replications": found.replications,
         "base_year": BASE_YEAR,
-        "versions": {name: version(name) for name in ("rare-market", "numpy", "cma")},
+        "cma": version("cma"),
+        **software(),
+        "data_sha256": {year: table_checksums(vintage_folders(year)) for year in sorted(years)},
+        "targets_sha256": hashlib.sha256((SHIPPED / "targets.csv").read_bytes()).hexdigest(),
     }
     (folder / "provenance.json").write_text(json.dumps(origin, indent=1), encoding="utf-8")
 

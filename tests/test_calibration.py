@@ -71,7 +71,7 @@ def test_a_search_keeps_the_best_it_has_seen(monkeypatch):
 def test_estimates_are_written_as_a_scenario_a_table_and_their_origin(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "loss", lambda values, replications, workers=None: 1.0)
     values = {name: float(getattr(Scenario(), name)) for name in PRIORS}
-    found = Found(values, 1.0, 3, 2.0, 1)
+    found = Found(values, 1.0, 3, 2.0, 1, replications=2)
     calibration.write(found, calibration.identification(found, 1), tmp_path)
     estimates = tomllib.loads((tmp_path / "estimates.toml").read_text("utf-8"))
     Scenario(**estimates)
@@ -79,4 +79,7 @@ def test_estimates_are_written_as_a_scenario_a_table_and_their_origin(tmp_path, 
         rows = list(csv.DictReader(lines))
     assert {row["parameter"] for row in rows} == set(PRIORS)
     assert all(row["identified"] == "False" for row in rows)
-    assert json.loads((tmp_path / "provenance.json").read_text("utf-8"))["tries"] == 3
+    origin = json.loads((tmp_path / "provenance.json").read_text("utf-8"))
+    assert (origin["tries"], origin["replications"]) == (3, 2)
+    assert {"commit", "libraries", "targets_sha256"} <= set(origin)
+    assert set(origin["data_sha256"]) == {"2007", "2018", "2024"}
