@@ -450,7 +450,7 @@ def _check_values(factor: str, declaration: Declaration, values: np.ndarray) -> 
 
 
 def _with_terms(policy: Policy, values: dict[str, int | float]) -> Policy:
-    terms = {
+    terms: dict[str, Any] = {
         name.partition(".")[2]: value
         for name, value in values.items()
         if name.partition(".")[0] == policy.name and "." in name

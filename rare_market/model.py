@@ -394,8 +394,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Cost and limit of every lane to every demand node, and the quotas over many of them.
 
         A limit of zero is no lane. A finite one holds for all buyer classes of a place together:
-        where several may use the lane it is a quota of one good. Contract deliveries have used up
-        their part.
+        where several may use the lane it is a quota of one good; where a good has several such
+        lanes, each class gets the part of the limit that it bids for. Contract deliveries have used
+        up their part.
         """
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
@@ -411,13 +412,22 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         counted = [r.export_quotas[i].goods for i in self.binding]
         left_t = [left_t[i] for i in self.binding]
         limit_t = np.full(cost.shape, np.inf)
+        shared: list[tuple[int, int, int, float]] = []
         for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):
             lane_left_t = max(r.flow_limit_t[good, o, d] - used_t[good, o, d], 0.0)
             if np.count_nonzero(self.book.has_bids[good, d] & np.isfinite(cost[good, o, d])) < 2:
                 limit_t[good, o, d] = lane_left_t
                 continue
-            origin.append(int(o))
-            destination.append(int(d))
+            shared.append((int(good), int(o), int(d), lane_left_t))
+        lanes = [good for good, *_ in shared]
+        wanted_t = self.book.bid_t() if shared else np.zeros(0)
+        for good, o, d, lane_left_t in shared:
+            if lanes.count(good) > 1:
+                part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
+                limit_t[good, o, d] = lane_left_t * part
+                continue
+            origin.append(o)
+            destination.append(d)
             counted.append(np.arange(goods) == good)
             left_t.append(lane_left_t)
         self._keep_off(cost, limit_t)

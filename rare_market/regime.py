@@ -165,6 +165,8 @@ class Regime(NamedTuple):
         scheme of the policy that covers them.
     output_growth_per_year
         ``[place]`` extra growth of the state mining quota ordered from above.
+    shock
+        whether a shock to one member of a coalition is being answered by all.
     informal_closed_share
         ``[place]`` part of informal mining capacity that is shut.
     announced_alarm_share
@@ -206,6 +208,7 @@ class Regime(NamedTuple):
     state_loss_cover_share: np.ndarray
     loss_cover: Scheme
     output_growth_per_year: np.ndarray
+    shock: bool
     informal_closed_share: np.ndarray
     announced_alarm_share: np.ndarray
 
@@ -294,6 +297,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         state_loss_cover_share=np.zeros(places),
         loss_cover=Scheme(),
         output_growth_per_year=np.zeros(places),
+        shock=False,
         informal_closed_share=np.zeros(places),
         announced_alarm_share=np.zeros(places),
     )

@@ -308,8 +308,9 @@ def with_term(policies: Sequence[Policy], factor: str, level: float) -> tuple[Po
     instrument, _, term = factor.partition(".")
     if not any(policy.name == instrument for policy in policies):
         policies = (*policies, INSTRUMENTS[instrument]())
+    changed: dict[str, Any] = {term: level}
     return tuple(
-        dataclasses.replace(policy, **{term: level}) if policy.name == instrument else policy
+        dataclasses.replace(policy, **changed) if policy.name == instrument else policy
         for policy in policies
     )
 

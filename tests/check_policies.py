@@ -31,7 +31,9 @@ def random_policy(luck: random.Random) -> Policy:
     name = luck.choice(list(INSTRUMENTS))
     terms = dict(BINDING[name])
     for field in declarations(INSTRUMENTS[name]):
-        if isinstance(field.default, bool):
+        if field.name == "only_in_shock":
+            terms[field.name] = luck.random() < 0.1
+        elif isinstance(field.default, bool):
             terms[field.name] = luck.random() < 0.5
         elif field.low is not None and field.high is not None and luck.random() < 0.4:
             near = min(field.high, 3.0 * abs(float(field.default)) + 1.0)

@@ -62,6 +62,7 @@ class Policy(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     reads_rules: ClassVar[bool] = False  # applied after the instruments whose rules it reads
+    tells_shocks: ClassVar[bool] = False  # applied before those that wait for a shock
 
     start_year: float = parameter(2026.0, "year", 2000.0, 2100.0, "first moment in force", "choice")
     duration_years: float = parameter(10.0, "years", 0.0, 100.0, "time in force", "choice")
@@ -83,6 +84,10 @@ class Policy(ABC):
         NO_LIMIT_MUSD, "million USD", 0.0, NO_LIMIT_MUSD, "most the state pays in all", "choice"
     )
 
+    only_in_shock: bool = parameter(
+        False, "", None, None, "whether it waits for a shock that is answered together", "choice"
+    )
+
     def __post_init__(self) -> None:
         check_ranges(self, self.name)
 
@@ -98,7 +103,8 @@ class Policy(ABC):
     def apply(self, regime: Regime, bulletin: Bulletin, policy: int, spent_usd: float) -> Regime:
         """Return the rules of a month with this instrument in the state it is in.
 
-        In force it amends them, until its budget is spent. Announced, its contracts are there for
+        In force it amends them, until its budget is spent, and where it waits for a shock only
+        while a collective response tells one. Announced, its contracts are there for
         investors to count on. Else the rules are those given.
 
         Parameters
@@ -110,6 +116,8 @@ class Policy(ABC):
         spent_usd
             what the state has paid out on it so far.
         """
+        if self.only_in_shock and not self.tells_shocks and not regime.shock:
+            return regime
         year, budget_left_usd = bulletin.year, self.budget_musd * 1e6 - spent_usd
         announced = self.is_announced(year)
         if not announced and not (self.in_force(year) and budget_left_usd > 0.0):
@@ -175,8 +183,8 @@ class Policy(ABC):
 
 
 def in_order(policies: Sequence[Policy]) -> tuple[Policy, ...]:
-    """Policies as listed, those that read the rules of others after the others."""
-    return tuple(sorted(policies, key=lambda policy: policy.reads_rules))
+    """Policies as listed; first those that tell shocks, last those that read others' rules."""
+    return tuple(sorted(policies, key=lambda policy: (not policy.tells_shocks, policy.reads_rules)))
 
 
 def alarmed(regime: Regime, places: np.ndarray, share: float) -> Regime:

@@ -2,7 +2,9 @@ r"""Collective response: a shock to one member's supply sets off the measures of
 
 Where the flow of the goods watched from the target to any member fell, in one of the last
 :math:`H` months, by more than the trigger below its mean of the year before, every member charges
-the answering duty on the target's goods. It ends :math:`H` months after the last such month.
+the answering duty on the target's goods, and every instrument of the run that waits for a shock
+(``only_in_shock``) is in force: a floor, a loan, an offtake, the release of a reserve, whatever its
+states have agreed on. It ends :math:`H` months after the last such month.
 
 Instance: the proposals of an "economic Article 5" among the G7, under which an attack on one
 nation's supply brings a unified answer; in law, the anti-coercion instrument of the European Union
@@ -30,7 +32,8 @@ class CollectiveResponse(Policy):
     """An answering duty of all members to a shock that hits one."""
 
     name: ClassVar[str] = "collective_response"
-    summary: ClassVar[str] = "duty of all members in answer to a cut of supplies to one"
+    summary: ClassVar[str] = "a cut of supplies to one member sets off the measures of all"
+    tells_shocks: ClassVar[bool] = True
 
     members: str = parameter("allied", "", None, None, "places that stand together", "choice")
     target: str = parameter("CHN", "", None, None, "the place they answer to", "choice")
@@ -43,7 +46,7 @@ class CollectiveResponse(Policy):
     lasts_months: int = parameter(12, "months", 1, 120, "months it goes on after a shock", "choice")
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
-        """Add the duty while a shock is recent."""
+        """Add the duty while a shock is recent, and tell the instruments that wait for one."""
         c = bulletin.catalogue
         target = one_place(c, self.target, f"{self.name}: target")
         members = choose_places(c, self.members, f"{self.name}: members")
@@ -53,7 +56,7 @@ class CollectiveResponse(Policy):
         answered = choose_goods(c, self.answered, f"{self.name}: answered")
         duty = regime.import_duty_share.copy()
         duty[np.ix_(answered, [target], members)] += self.rate_share
-        return regime._replace(import_duty_share=duty)
+        return regime._replace(import_duty_share=duty, shock=True)
 
     def is_set_off(self, bulletin: Bulletin, target: int, members: np.ndarray) -> bool:
         """Whether a member's supply fell by more than the trigger in one of the last months."""

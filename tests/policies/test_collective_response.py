@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rare_market.ledger import KIND, REASON
 from rare_market.model import RareEarthMarket
-from rare_market.policies import CollectiveResponse, Embargo
+from rare_market.policies import CollectiveResponse, Embargo, Subsidy
 from rare_market.scenario import Scenario
+from tests.conftest import run
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,19 @@ def test_every_member_answers_while_the_shock_is_recent():
     assert max(extra[:18]) == 0.0  # a shock shows in the month after it
     assert extra[19:26] == [pytest.approx(0.5)] * 7
     assert extra[35] == 0.0
+
+
+def test_a_shock_to_one_sets_off_the_instruments_of_others_that_wait_for_it():
+    """Japan is cut off; the American subsidy is paid from the month after, and only then."""
+    embargo = Embargo(start_year=2025.5, duration_years=0.25, leak_share=0.0)
+    together = CollectiveResponse(
+        start_year=2025.0, lasts_months=6, members="JPN+USA", trigger_share=0.9, rate_share=0.0
+    )
+    help_ = Subsidy(start_year=2025.0, producers="allied", only_in_shock=True)
+    paid = []
+    for policies in ([help_, embargo, together], [help_, embargo]):
+        balance = run(policies).balance_usd[:, KIND["state"], :, REASON["subsidy"]]
+        paid.append(-balance.sum(axis=1) > 0.0)
+    answered, alone = paid
+    assert answered.tolist() == [False] * 19 + [True] * 8 + [False] * 9
+    assert not alone.any()

@@ -74,3 +74,26 @@ def test_at_a_threshold_of_one_it_follows_no_content_and_stops_at_the_border():
     """The default: the rule of April 2025."""
     market = RareEarthMarket(Scenario(years=1), [ExportLicence(start_year=2024.0)])
     assert market.content.touches == ()
+
+
+def test_smugglers_carry_more_through_third_places_while_it_lasts():
+    """Chinese dysprosium by way of Vietnam, in the third year of the rule."""
+    carried_t = []
+    for policies in ([], [ExportLicence(start_year=2024.5, diversion_share=0.0)]):
+        market = RareEarthMarket(Scenario(years=3), policies)
+        c, x = market.catalogue, market.merchants
+        route = (x.good == c.good("dy_oxide")) & ~x.stores
+        through = [market.catalogue.places[place] for place in x.sells_at[route]]
+        assert through == ["VNM"]
+        total = 0.0
+        while market.period < 36:
+            market.step()
+            total += x.bought_t[route].sum()
+        carried_t.append(total)
+    assert carried_t[1] > carried_t[0]
+
+
+def test_several_limited_lanes_of_a_good_keep_their_certificate():
+    """Magnets of many clean and touched places, for open and for bound buyers."""
+    rule = ExportLicence(start_year=2024.25, reach_above_share=0.0)
+    assert run([rule], years=2).valid
