@@ -36,6 +36,16 @@ def test_the_controls_of_2025_are_dated_inputs():
     assert {getattr(p, "producers", "") for p in floors} == {"USA", "AUS+MYS"}
 
 
+def test_china_bought_for_its_reserve_in_2012_and_2014():
+    """The oxides planned for 2012, and nine tenths of the 10,090 t of 2014: La, Ce and NdPr."""
+    _, policies = named_scenario("history_2007_2014").world()
+    bought_t = {2012.0: 0.0, 2014.5: 0.0}
+    for policy in policies:
+        if policy.name == "state_purchase":
+            bought_t[policy.start_year] += policy.volume_t_per_year * policy.duration_years
+    assert bought_t == {2012.0: 1910.0, 2014.5: pytest.approx(0.91 * 10_090.0, rel=0.01)}
+
+
 def test_worlds_are_the_null_the_past_and_a_package_on_top():
     named = named_scenario("history_2018_2024")
     null, past = named.worlds()

@@ -8,6 +8,7 @@ import pytest
 from rare_market.agents.producer import NO_PLANT
 from rare_market.dataset import read_data
 from rare_market.goods import BOUND, OPEN
+from rare_market.model import RareEarthMarket
 from rare_market.scenario import Scenario
 from rare_market.world import build_world
 
@@ -79,3 +80,25 @@ def test_only_quota_mines_of_growing_quotas_move_with_the_quota(data, world):
     assert c.good("bayan_obo_concentrate") in moving
     assert c.good("ionic_clay_concentrate") not in moving
     assert (p.place[p.quota_bound] == c.china).all()
+
+
+def test_states_start_with_the_reserves_of_the_table_and_keep_them():
+    """Japan: three months of the NdPr oxide used there, still held and unsold after a quarter."""
+    market = RareEarthMarket(Scenario(years=1))
+    c, m, b = market.catalogue, market.processors, market.buyers
+    good, japan = c.good("ndpr_oxide"), c.place("JPN")
+    fed_t = m.feed.coefficient * m.activity_t[m.feed.row]
+    used_t = fed_t[(m.feed.good == good) & (m.feed.place == japan)].sum()
+    used_t += b.demand_t[(b.good == good) & (b.place == japan)].sum()
+    held_t = market.states.stockpile_t[japan, good]
+    assert used_t > 0.0
+    assert held_t == pytest.approx(3.0 * used_t)
+    for _ in range(3):
+        market.step()
+    assert market.states.stockpile_t[japan, good] == held_t
+    assert market.states.reserve_t[japan, good] == held_t
+
+
+def test_no_state_held_rare_earths_in_2007():
+    """China bought from 2012 on, Japan after 2014."""
+    assert RareEarthMarket(Scenario(start_year=2007, years=1)).states.stockpile_t.sum() == 0.0
