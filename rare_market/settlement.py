@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rare_market.agents.buyer import Buyers
-from rare_market.agents.lifecycle import Status
+from rare_market.agents.lifecycle import CLOSED, PLANNED, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
+from rare_market.agents.trader import at
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.compiled import compiled
@@ -150,13 +151,10 @@ def _deliver_tied_ore(
     plant = p.plant[tied]
     leg = np.searchsorted(m.feed.row, plant)  # a tied plant has one feed
     lane = (p.good[tied], p.place[tied], m.place[plant])
-    lane_cost = cost.total[lane]
-    is_open = np.isfinite(lane_cost) & (regime.flow_limit_t[lane] > 0)
-    worth = m.netback_usd_per_kg[leg] - lane_cost  # of the ore at the mine, to the plant
-    pays = is_open & (worth >= p.cheapest_usd_per_kg()[tied])
-    offered = np.where(pays, p.inventory_t[tied], 0.0)
-    asked = np.bincount(leg, offered, minlength=len(m.feed_want_t))
-    tonnes = offered * np.minimum(1.0, m.feed_want_t / np.maximum(asked, 1e-12))[leg]
+    tonnes, worth = _handed_over(
+        tied, leg, *lane, cost.total, regime.flow_limit_t, m.netback_usd_per_kg,
+        p.cheapest_usd_per_kg(), p.inventory_t, m.feed_want_t,
+    )  # fmt: skip
     tonnes = _within_limits(tonnes, lane, regime, month)
     price = np.where(tonnes > 0.0, 0.5 * (p.cost_usd_per_kg[tied] + worth), 0.0)
     p.transfer_usd_per_kg[tied] = price
@@ -172,6 +170,34 @@ def _deliver_tied_ore(
     lane_paid = _pay_lane(ledger, "processor", cost, lane, tonnes)
     month.ore_paid_usd[:] += np.bincount(plant, paid + lane_paid, minlength=m.rows)
     _note(month, TIED, lane, tonnes, price)
+
+
+@compiled
+def _handed_over(
+    tied: np.ndarray,
+    leg: np.ndarray,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    flow_limit_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    cheapest_usd_per_kg: np.ndarray,
+    inventory_t: np.ndarray,
+    want_t: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tonnes of tied ore handed over, and what it is worth at the mine to the plant, ``[mine]``."""
+    tonnes, worth, asked_t = np.zeros(len(tied)), np.empty(len(tied)), np.zeros(len(want_t))
+    for i in range(len(tied)):
+        lane = (good[i], origin[i], destination[i])
+        worth[i] = netback_usd_per_kg[leg[i]] - cost_usd_per_kg[lane]
+        is_open = np.isfinite(cost_usd_per_kg[lane]) and flow_limit_t[lane] > 0.0
+        if is_open and worth[i] >= cheapest_usd_per_kg[tied[i]]:
+            tonnes[i] = inventory_t[tied[i]]
+            asked_t[leg[i]] += tonnes[i]
+    for i in range(len(tied)):
+        tonnes[i] *= min(1.0, want_t[leg[i]] / max(asked_t[leg[i]], 1e-12))
+    return tonnes, worth
 
 
 def _deliver_offtakes(
@@ -261,7 +287,7 @@ def _take_as_feed(
 
 def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delivered) -> np.ndarray:
     """Deliveries curtailed pro rata where they exceed what the month has left of a lane's limit."""
-    limit_t = np.maximum(regime.flow_limit_t[lane] - month.lane_t[lane], 0.0)
+    limit_t = _left_t(regime.flow_limit_t, month.lane_t, *lane)
     if np.isinf(limit_t).all():
         return tonnes
     total_t = np.zeros_like(regime.flow_limit_t)
@@ -280,6 +306,22 @@ def _pay_lane(
     ledger.pay(at, ("state", origin), "export_tax", tax, good, tonnes)
     ledger.pay(at, ("state", destination), "import_duty", duty, good, tonnes)
     return total
+
+
+@compiled
+def _left_t(
+    limit_t: np.ndarray,
+    used_t: np.ndarray,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+) -> np.ndarray:
+    """What is left of the limit of each delivery's lane, ``[delivery]``."""
+    left_t = np.empty(len(good))
+    for i in range(len(good)):
+        lane = (good[i], origin[i], destination[i])
+        left_t[i] = max(limit_t[lane] - used_t[lane], 0.0)
+    return left_t
 
 
 @compiled
@@ -444,9 +486,9 @@ def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> 
     """Let mines and plants face the costs that rules add, and not those that states bear."""
     p, m = producers, processors
     extra = regime.mine_cost_usd_per_kg - regime.mine_support_usd_per_kg
-    p.bear(extra[p.good, p.place])
+    p.bear(at(extra, p.good, p.place))
     share = regime.conversion_factor * (1.0 - regime.conversion_borne_share)
-    m.bear(share[m.stage, m.place])
+    m.bear(at(share, m.stage, m.place))
 
 
 def pay_supports(
@@ -467,16 +509,17 @@ def pay_supports(
         ``[plant]`` activity of the month.
     """
     p, m = producers, processors
-    states = np.arange(ledger.places)
-    at = ("state", states), ("economy", states)
-    ledger.pay(*at, "programme", regime.programme_usd)
+    if regime.programme_usd.any():
+        states = np.arange(ledger.places)
+        sides = ("state", states), ("economy", states)
+        ledger.pay(*sides, "programme", regime.programme_usd)
     if regime.mine_support_usd_per_kg.any():
         support = regime.mine_cost_usd_per_kg[p.good, p.place] - p.borne_usd_per_kg
         paid = mining_usd * support / np.maximum(p.cost_usd_per_kg, 1e-9)
-        at = ("state", p.place), ("economy", p.place)
-        ledger.pay(*at, "subsidy", paid, p.good, p.output_t)
-    borne = (regime.conversion_factor * regime.conversion_borne_share)[m.stage, m.place]
-    if borne.any():
+        sides = ("state", p.place), ("economy", p.place)
+        ledger.pay(*sides, "subsidy", paid, p.good, p.output_t)
+    if regime.conversion_borne_share.any():
+        borne = (regime.conversion_factor * regime.conversion_borne_share)[m.stage, m.place]
         paid = usd(conversion_t, borne * m.own_conversion_usd_per_kg)
         ledger.pay(("state", m.place), ("economy", m.place), "subsidy", paid)
 
@@ -583,7 +626,7 @@ def external_usd(
         ``[good, place]`` without any standard.
     """
     left = np.maximum(external_usd_per_kg - regime.mine_cost_usd_per_kg, 0.0)
-    cost = usd(p.output_t * mines, left[p.good, p.place])
+    cost = usd(p.output_t * mines, at(left, p.good, p.place))
     return np.bincount(p.place, cost, minlength=left.shape[1])
 
 
@@ -593,9 +636,23 @@ def tied_feed_usd_per_kg(producers: Producers, plants: int) -> np.ndarray:
     The ore of a mine still to be built bears its capital charge.
     """
     p = producers
-    cost = np.full(plants, np.inf)
-    new = p.life.status == Status.PLANNED
-    full = p.cost_usd_per_kg + np.where(new, p.life.capital_charge_usd_per_kg, 0.0)
-    alive = (p.plant != NO_PLANT) & (p.life.status != Status.CLOSED)
-    np.minimum.at(cost, p.plant[alive], full[alive])
-    return cost
+    return _tied_feed_usd_per_kg(
+        p.plant, p.life.status, p.cost_usd_per_kg, p.life.capital_charge_usd_per_kg, plants
+    )
+
+
+@compiled
+def _tied_feed_usd_per_kg(
+    plant: np.ndarray,
+    status: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    charge_usd_per_kg: np.ndarray,
+    plants: int,
+) -> np.ndarray:
+    """See :func:`tied_feed_usd_per_kg`."""
+    cheapest = np.full(plants, np.inf)
+    for i in range(len(plant)):
+        if plant[i] != NO_PLANT and status[i] != CLOSED:
+            charge = charge_usd_per_kg[i] if status[i] == PLANNED else 0.0
+            cheapest[plant[i]] = min(cheapest[plant[i]], cost_usd_per_kg[i] + charge)
+    return cheapest

@@ -147,6 +147,8 @@ class States:
         """
         sold_t = ask_fill_t.reshape(*self.stockpile_t.shape, RESALE_STEPS).sum(axis=2)
         self.stockpile_t = np.maximum(self.stockpile_t - sold_t, self.reserve_t)
+        if len(self.bid_row) == 0:
+            return []
         bought_t = np.zeros_like(self.stockpile_t)
         np.add.at(bought_t, (self.bid_row, self.bid_good), bid_fill_t)
         self.stockpile_t = self.stockpile_t + bought_t
