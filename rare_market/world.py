@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers, activity_path
-from rare_market.agents.lifecycle import Lifecycle, Luck, Status
+from rare_market.agents.lifecycle import BUILDING, MOTHBALLED, OPERATING, Lifecycle, Luck, Status
 from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
@@ -157,12 +157,16 @@ class World(NamedTuple):
         quota = np.where(p.quota_bound, self.states.quota_index[p.place], 1.0)
         capacity_t = np.concatenate([p.life.capacity_t * quota, m.life.capacity_t])
         output_t = np.concatenate([p.output_t, m.activity_t])
-        plant = np.concatenate([~self.collector, np.ones(m.rows, dtype=bool)])
-        records.capacity_t[t] = self._by_stage(capacity_t * (status <= Status.MOTHBALLED) * plant)
-        records.operating_t[t] = self._by_stage(capacity_t * (status == Status.OPERATING) * plant)
-        records.building_t[t] = self._by_stage(capacity_t * (status == Status.BUILDING) * plant)
-        records.output_t[t] = self._by_stage(output_t * plant)
-        records.cash_usd[t] = self._by_stage(np.concatenate([p.cash_usd, m.cash_usd]))
+        (
+            records.capacity_t[t],
+            records.operating_t[t],
+            records.building_t[t],
+            records.output_t[t],
+            records.cash_usd[t],
+        ) = _facility_tables(
+            status, capacity_t, output_t, np.concatenate([p.cash_usd, m.cash_usd]),
+            self.collector, self.facility_stage, self.facility_place, self.states.rows,
+        )  # fmt: skip
         records.facility_status[t], records.facility_output_t[t] = status, output_t
         # a mine tied to a planned plant is decided with it
         with_plant = (p.plant != NO_PLANT) & (p.life.blocked > 0)
@@ -266,17 +270,43 @@ class World(NamedTuple):
     def _empty(self) -> np.ndarray:
         return np.zeros(self.states.stockpile_t.shape[::-1])
 
-    def _by_stage(self, values: np.ndarray) -> np.ndarray:
-        total = np.zeros((len(FACILITY_STAGES), self.states.rows))
-        _add(total, self.facility_stage, self.facility_place, values)
-        return total
-
 
 @compiled
 def _add(total: np.ndarray, row: np.ndarray, column: np.ndarray, values: np.ndarray) -> None:
     """Add each value to its cell of a table."""
     for i in range(len(values)):
         total[row[i], column[i]] += values[i]
+
+
+@compiled
+def _facility_tables(
+    status: np.ndarray,
+    capacity_t: np.ndarray,
+    output_t: np.ndarray,
+    cash_usd: np.ndarray,
+    collector: np.ndarray,
+    stage: np.ndarray,
+    place: np.ndarray,
+    places: int,
+) -> np.ndarray:
+    """Capacity standing, operating and in building, output and cash, ``[table, stage, place]``.
+
+    Of collectors cash alone counts.
+    ``collector`` is ``[producer]``, the other columns ``[facility]``.
+    """
+    tables = np.zeros((5, len(FACILITY_STAGES), places))
+    for i in range(len(status)):
+        tables[4, stage[i], place[i]] += cash_usd[i]
+        if i < len(collector) and collector[i]:
+            continue
+        if status[i] == OPERATING or status[i] == MOTHBALLED:
+            tables[0, stage[i], place[i]] += capacity_t[i]
+        if status[i] == OPERATING:
+            tables[1, stage[i], place[i]] += capacity_t[i]
+        if status[i] == BUILDING:
+            tables[2, stage[i], place[i]] += capacity_t[i]
+        tables[3, stage[i], place[i]] += output_t[i]
+    return tables
 
 
 def build_world(data: Data, scenario: Scenario) -> World:
