@@ -191,10 +191,8 @@ class World(NamedTuple):
         records.made_t[t] = dug_t + collected_t + made_t
         x = self.merchants
         lost_t = fed_t - made_t + self.by_good(x.good, x.place, x.lost_t)
-        columns = (dug_t, collected_t, used_t, lost_t, stock_t)
-        records.mass[t] = np.stack(
-            [tonnes.sum(axis=1) @ self.composition_reo_t_per_t for tonnes in columns], axis=1
-        )
+        goods_t = np.stack([dug_t, collected_t, used_t, lost_t, stock_t]).sum(axis=2)
+        records.mass[t] = (goods_t @ self.composition_reo_t_per_t).T
 
     def scrap_returned_t(self) -> np.ndarray:
         """Scrap in the products thrown away this month, ``[good, place]``."""

@@ -19,7 +19,13 @@ import numpy as np
 import pandas as pd
 
 from rare_market.model import RareEarthMarket
-from rare_market.policies import INSTRUMENTS, Policy, Undercutting
+from rare_market.policies import (
+    INSTRUMENTS,
+    OfftakeGuarantee,
+    Policy,
+    PriceFloor,
+    Undercutting,
+)
 from rare_market.scenario import Scenario
 
 DATA = Path(__file__).parents[2] / "rare_market" / "data"
@@ -185,7 +191,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for name, policies in (
         ("none", []),
-        ("undercutting", [Undercutting()]),
+        ("undercutting, floor, offtake", [Undercutting(), PriceFloor(), OfftakeGuarantee()]),
         ("every instrument", every_instrument()),
     ):
         times = side_by_side(rounds, policies)
