@@ -131,6 +131,7 @@ def more_agents(folder: Path, times: int) -> None:
     for table, keys, sizes in (
         ("facilities", ["facility", "feeds"], ["capacity_t_per_year", "output_t_per_year"]),
         ("sectors", ["sector"], []),
+        ("activity", ["sector"], []),
         ("demand", ["sector"], ["demand_t_per_year"]),
     ):
         split(_read(table), keys, sizes).to_csv(folder / f"{table}.csv", index=False)
