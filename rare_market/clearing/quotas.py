@@ -60,11 +60,14 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
 @compiled
 def charge(g, classes, counted, rent, charged):
     """Write the sum of the rents of the quotas that count each lane."""
-    for o in range(charged.shape[0]):
-        for d in range(charged.shape[1]):
-            charged[o, d] = 0
+    places = charged.shape[0]
+    for o in range(places):
+        for p in range(places):
+            total = np.int64(0)
             for k in range(len(rent)):
-                charged[o, d] += rent[k] if counted[k, g, o, d // classes] else 0
+                total += rent[k] if counted[k, g, o, p] else 0
+            for d in range(p * classes, (p + 1) * classes):
+                charged[o, d] = total
 
 
 @compiled

@@ -208,7 +208,9 @@ def search(limit, arcs, order, cost, node, arc, masked):
             least += INF if (node[INSIDE, o] == piece) == rises else node[PRICE, o]
             lane_tail = o if least < lane_gap else lane_tail
             lane_gap = min(lane_gap, least)
-        arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
+        arc_gap, arc_at = _FARTHEST, -1
+        if arcs > 0:
+            arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
         while True:
             if step_gap <= min(lane_gap, arc_gap) and step_gap < _FARTHEST:
                 gap, enter, outer = step_gap, step_at, step_at
