@@ -260,7 +260,8 @@ def publish(
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
 
     The gap is dual less primal value. Written by order and lane it is what each leaves untaken:
-    max(0, gain) times its limit less gain times its use, and nothing where slackness holds.
+    max(0, gain) times its limit less gain times its use, and nothing where slackness holds. Orders
+    are gone through for it only if filling them found one that may break it.
     """
     places, demands = ticks.shape
     nodes = places + demands
