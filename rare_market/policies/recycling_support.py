@@ -2,7 +2,8 @@ r"""Recycling support: states pay collectors per kg of scrap, and recyclers part
 
 Collecting a kg of scrap costs its collector :math:`r` less (at most nine tenths of the cost), so
 poorer scrap is worth collecting, and a recycler bears :math:`1-s` of its cost of conversion. The
-treasury of the place pays the rest.
+treasury of the place pays the rest. Collectors reach a fixed share of what is thrown away: where they
+already collect all of it, the support makes more of it recycled, not collected.
 
 Instances: the recycling pillar of the Japanese package of October 2010; the benchmark of the
 Critical Raw Materials Act (Regulation (EU) 2024/1252) that 25 % of use be met from recycling by

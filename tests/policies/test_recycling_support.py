@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rare_market.goods import FACILITY_STAGES
 from rare_market.ledger import KIND, REASON
@@ -10,8 +11,8 @@ from rare_market.policies import RecyclingSupport
 from tests.conftest import run
 
 
-def test_more_scrap_is_collected_and_the_state_of_the_place_pays():
-    """Japan supports its own collectors and recyclers."""
+def test_more_is_recycled_and_the_state_of_the_place_pays():
+    """Japan supports its own collectors, who reach no more than is thrown away, and recyclers."""
     policy = RecyclingSupport(
         start_year=2024.0, producers="JPN", collection_usd_per_kg=5.0, conversion_share=0.9
     )
@@ -20,18 +21,12 @@ def test_more_scrap_is_collected_and_the_state_of_the_place_pays():
     jpn = c.place("JPN")
     collects = np.char.startswith(free.facility, "collect_") & (free.facility_place == jpn)
     collected = [r.facility_output_t[:, collects].sum() for r in (helped, free)]
-    assert collected[0] >= collected[1] > 0.0
+    assert collected[1] > 0.0
+    # all within reach is collected without support; reach moves with what is used, by a trifle
+    assert collected[0] == pytest.approx(collected[1], rel=1e-3)
     stage = FACILITY_STAGES.index("recycling")
-    assert helped.output_t[:, stage, jpn].sum() >= free.output_t[:, stage, jpn].sum()
-    assert first_sum(helped, free) > 0.0
+    assert helped.output_t[:, stage, jpn].sum() > free.output_t[:, stage, jpn].sum()
+    assert helped.output_t[:, stage].sum() > free.output_t[:, stage].sum()
     paid = helped.balance_usd[:, KIND["state"], :, REASON["subsidy"]].sum(axis=0)
     assert paid[jpn] < 0.0
     assert np.count_nonzero(paid) == 1
-
-
-def first_sum(helped, free) -> float:
-    """Scrap made and recycled more than without."""
-    scrap = free.catalogue.of_stage("scrap")
-    stage = FACILITY_STAGES.index("recycling")
-    more_scrap = helped.made_t[:, scrap].sum() - free.made_t[:, scrap].sum()
-    return float(more_scrap + helped.output_t[:, stage].sum() - free.output_t[:, stage].sum())
