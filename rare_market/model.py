@@ -295,7 +295,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         settlement.pay_supports(p, m, spent.operating, m.activity_t, self.regime, ledger)
         self._finance(before, np.concatenate([spent.capital, treated.capital]))
         p.fail_with(np.nonzero(m.life.bankrupt & (m.life.idle_months == 0))[0])
-        self.buyers.plan(outcome)
+        self.buyers.plan(outcome, self.regime)
         self.merchants.plan()
         bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
         self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))

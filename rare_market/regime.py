@@ -151,6 +151,8 @@ class Regime(NamedTuple):
     spillover_factor
         ``[facility stage, place]`` part of what others usually learn from output there that still
         reaches them.
+    research_speed
+        ``[place]`` of users who design a good out or in, relative to usual.
     programme_usd
         ``[place]`` what the state spends on programmes this month.
     announced
@@ -201,6 +203,7 @@ class Regime(NamedTuple):
     conversion_factor: np.ndarray
     conversion_borne_share: np.ndarray
     spillover_factor: np.ndarray
+    research_speed: np.ndarray
     programme_usd: np.ndarray
     announced: tuple[PriceFloor | Offtake | Threat, ...]
     ask_floor_usd_per_kg: np.ndarray
@@ -290,6 +293,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         conversion_factor=np.ones((len(FACILITY_STAGES), places)),
         conversion_borne_share=np.zeros((len(FACILITY_STAGES), places)),
         spillover_factor=np.ones((len(FACILITY_STAGES), places)),
+        research_speed=np.ones(places),
         programme_usd=np.zeros(places),
         announced=(),
         ask_floor_usd_per_kg=np.zeros((goods, places)),

@@ -218,13 +218,16 @@ class Buyers:
             self.consumed_t, self.shortage_t, self.alarm_share, self._numbers,
         )  # fmt: skip
 
-    def plan(self, bulletin: Bulletin) -> None:
-        """Redesign products for the price of the month: research first, then what is made."""
+    def plan(self, bulletin: Bulletin, regime: Regime) -> None:
+        """Redesign products for the price of the month: research first, then what is made.
+
+        Research goes as much faster as rules make it.
+        """
         _redesign(
             self.good, self.place, self.buyer_class, self.first_price_usd_per_kg,
             self.cost_share, self._switching, self.substitute, bulletin.price_usd_per_kg,
             self.designed_share, self.intensity_share, self.kept_design_share, self.kept_share,
-            self._numbers,
+            regime.research_speed, self._numbers,
         )  # fmt: skip
 
 
@@ -333,17 +336,19 @@ def _redesign(
     intensity_share: np.ndarray,
     kept_design_share: np.ndarray,
     kept_share: np.ndarray,
+    research_speed: np.ndarray,
     numbers: np.ndarray,
 ) -> None:
     """See :meth:`Buyers.plan`."""
     s, ratio = numbers[0], np.empty(len(good))
-    months = 0.5 * s.thrift_months
+    stage_months = 0.5 * s.thrift_months
     for i in range(len(good)):
         price = price_usd_per_kg[good[i], place[i], buyer_class[i]]
         ratio[i] = max(price, SMALLEST_PRICE_USD_PER_KG) / first_price_usd_per_kg[i]
         aim = redesign_aim_share(
             ratio[i], cost_share[i], s.thrift_trigger_share, s.thrift_elasticity
         )
+        months = max(stage_months / research_speed[place[i]], 1.0)
         designed_share[i] = researched_share(
             designed_share[i], aim, months, s.thrift_recovery_share
         )
@@ -355,6 +360,7 @@ def _redesign(
             s.thrift_trigger_share,
             s.switch_elasticity,
         )
+        months = max(stage_months / research_speed[place[i]], 1.0)
         kept_design_share[i] = researched_share(
             kept_design_share[i], aim, months, s.thrift_recovery_share
         )

@@ -1,9 +1,10 @@
-r"""Technology sharing: states pay for know-how that lowers partners' cost of conversion.
+r"""Technology sharing: states pay for research that lowers cost and speeds substitution.
 
 .. math:: c'(t) = c\,\bigl[1 - g\,(1 - e^{-(t - t_0)/T})\bigr]
 
 The cost of plants at the places named falls towards :math:`1-g` of what it is, with the memory
-:math:`T` of learning. The programme costs each member the same sum a year.
+:math:`T` of learning. Users there design a dear element out of their products in :math:`1/(1+v)` of
+the usual time. The programme costs each member the same sum a year.
 
 Instances: the programmes on substitution and efficiency in the Japanese package of October 2010;
 the exchange of separation know-how named in the framework between the United States and Japan of 28
@@ -30,7 +31,9 @@ class TechnologySharing(Policy):
     """Paid-for fall of partners' cost of conversion."""
 
     name: ClassVar[str] = "technology_sharing"
-    summary: ClassVar[str] = "research and shared know-how that lower partners' cost of conversion"
+    summary: ClassVar[str] = (
+        "research and shared know-how that lower partners' cost and speed substitution"
+    )
 
     members: str = parameter("allied", "", None, None, "places that pay and learn", "choice")
     stages: str = parameter(
@@ -38,12 +41,15 @@ class TechnologySharing(Policy):
     )
     gain_share: float = parameter(0.15, "share", 0.0, 0.9, "fall of cost in the end", "assumed")
     learning_years: float = parameter(5.0, "years", 0.1, 50.0, "time of learning", "assumed")
+    research_added_share: float = parameter(
+        0.25, "share", 0.0, 5.0, "how much faster users' research on substitutes goes", "assumed"
+    )
     programme_musd_per_year: float = parameter(
         20.0, "million USD/year", 0.0, 10000.0, "paid by each member", "choice"
     )
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
-        """Lower the cost, and book the programme."""
+        """Lower the cost, speed research, and book the programme."""
         c = bulletin.catalogue
         places = choose_places(c, self.members, f"{self.name}: members")
         stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
@@ -52,6 +58,7 @@ class TechnologySharing(Policy):
         factor = 1.0 - gain * (stages[:, None] & places[None, :])
         spent = np.where(places, self.programme_musd_per_year * 1e6 / MONTHS_PER_YEAR, 0.0)
         return regime._replace(
+            research_speed=regime.research_speed * (1.0 + self.research_added_share * places),
             conversion_factor=regime.conversion_factor * factor,
             programme_usd=regime.programme_usd + spent,
         )

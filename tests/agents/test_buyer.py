@@ -90,7 +90,7 @@ def test_research_closes_a_part_of_the_gap_each_month_and_returns_more_slowly():
 def test_products_follow_designs_with_a_lag():
     """After a first dear month designs have moved and products have not moved as far."""
     buyers = sectors(cost_share=0.5)
-    buyers.plan(bulletin(priced(500.0)))
+    buyers.plan(bulletin(priced(500.0)), regime())
     assert buyers.designed_share[0] < buyers.intensity_share[0] < 1.0
 
 
@@ -106,7 +106,7 @@ def test_a_sector_switches_to_the_substitute_that_has_become_cheaper():
         scenario=Scenario(thrift_elasticity=0.0),
     )
     for _ in range(24):
-        buyers.plan(bulletin(priced(500.0)))
+        buyers.plan(bulletin(priced(500.0)), regime())
     kept, switched = buyers.normal_use_t(0)
     assert kept < 9.0
     assert kept + switched == pytest.approx(10.0)
@@ -196,7 +196,7 @@ def lived(cohort: Any, published: Any) -> np.ndarray:
         fill = np.zeros_like(quantity)
         fill[:, 0] = 0.5 * quantity[:, 0]
         cohort.settle(fill.ravel())
-        cohort.plan(published)
+        cohort.plan(published, regime())
         columns = (cohort.use_t, cohort.inventory_t, cohort.shortage_t, cohort.intensity_share)
         seen.append(np.concatenate([quantity, limit, np.stack(columns, axis=1)], axis=1))
     return np.array(seen)

@@ -47,7 +47,11 @@ SLACK: dict[str, dict[str, Any]] = {
     "permit_fast_track": {"cut_share": 0.0},
     "environmental_standard": {"cost_usd_per_kg": 0.0},
     "recycling_support": {"collection_usd_per_kg": 0.0, "conversion_share": 0.0},
-    "technology_sharing": {"gain_share": 0.0, "programme_musd_per_year": 0.0},
+    "technology_sharing": {
+        "gain_share": 0.0,
+        "research_added_share": 0.0,
+        "programme_musd_per_year": 0.0,
+    },
     "technology_ban": {
         "capital_added_share": 0.0,
         "time_added_share": 0.0,
