@@ -274,7 +274,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         outcome = self.bulletin._replace(**self.board.published())
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
         planned = p.life.status.copy()
-        p.reach(self.world.scrap_returned_t())
+        p.reach(self.world.scrap_returned_t(), self.regime.scrap_reach_added_share)
         self._grant_permits()
         spent = p.plan(
             self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]

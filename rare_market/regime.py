@@ -151,6 +151,8 @@ class Regime(NamedTuple):
     spillover_factor
         ``[facility stage, place]`` part of what others usually learn from output there that still
         reaches them.
+    scrap_reach_added_share
+        ``[good, place]`` of the scrap thrown away, reached beside what collectors reach anyway.
     research_speed
         ``[place]`` of users who design a good out or in, relative to usual.
     programme_usd
@@ -203,6 +205,7 @@ class Regime(NamedTuple):
     conversion_factor: np.ndarray
     conversion_borne_share: np.ndarray
     spillover_factor: np.ndarray
+    scrap_reach_added_share: np.ndarray
     research_speed: np.ndarray
     programme_usd: np.ndarray
     announced: tuple[PriceFloor | Offtake | Threat, ...]
@@ -293,6 +296,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         conversion_factor=np.ones((len(FACILITY_STAGES), places)),
         conversion_borne_share=np.zeros((len(FACILITY_STAGES), places)),
         spillover_factor=np.ones((len(FACILITY_STAGES), places)),
+        scrap_reach_added_share=np.zeros((goods, places)),
         research_speed=np.ones(places),
         programme_usd=np.zeros(places),
         announced=(),

@@ -201,15 +201,17 @@ class Producers:
         )  # fmt: skip
         book.post_asks("producer", quantity_t, limit)
 
-    def reach(self, returned_t: np.ndarray) -> None:
+    def reach(self, returned_t: np.ndarray, added_share: np.ndarray) -> None:
         r"""Let collectors reach their share of the scrap thrown away, ``[good, place]``.
 
-        .. math:: k = \lambda\,r + k_0
+        .. math:: k = \min(\lambda + \delta,\, 1)\,r + k_0
 
         with the scrap :math:`r` in products thrown away, the share :math:`\lambda` of it collected
-        at the start, and what else is collected, :math:`k_0`.
+        at the start, what rules add to that share, :math:`\delta`, and what else is collected,
+        :math:`k_0`.
         """
-        reached_t = self.collected_share * returned_t[self.good, self.place] + self.other_scrap_t
+        share = np.minimum(self.collected_share + added_share[self.good, self.place], 1.0)
+        reached_t = share * returned_t[self.good, self.place] + self.other_scrap_t
         collects = self.collected_share > 0.0
         self.life.capacity_t = np.where(collects, reached_t, self.life.capacity_t)
 

@@ -1,9 +1,9 @@
 r"""Recycling support: states pay collectors per kg of scrap, and recyclers part of their cost.
 
 Collecting a kg of scrap costs its collector :math:`r` less (at most nine tenths of the cost), so
-poorer scrap is worth collecting, and a recycler bears :math:`1-s` of its cost of conversion. The
-treasury of the place pays the rest. Collectors reach a fixed share of what is thrown away: where they
-already collect all of it, the support makes more of it recycled, not collected.
+poorer scrap is worth collecting, collection points and labels bring the share :math:`\delta` of
+what is thrown away within reach besides, and a recycler bears :math:`1-s` of its cost of
+conversion. The treasury of the place pays the rest.
 
 Instances: the recycling pillar of the Japanese package of October 2010; the benchmark of the
 Critical Raw Materials Act (Regulation (EU) 2024/1252) that 25 % of use be met from recycling by
@@ -38,6 +38,9 @@ class RecyclingSupport(Policy):
     collection_usd_per_kg: float = parameter(
         2.0, "USD/kg", 0.0, 1000.0, "paid per kg of scrap collected", "choice"
     )
+    reach_added_share: float = parameter(
+        0.05, "share", 0.0, 1.0, "part of the scrap thrown away that is reached besides", "assumed"
+    )
     conversion_share: float = parameter(
         0.3, "share", 0.0, 0.9, "part of a recycler's cost that is paid", "choice"
     )
@@ -50,7 +53,9 @@ class RecyclingSupport(Policy):
         paid = self.collection_usd_per_kg * (scrap[:, None] & places[None, :])
         stage = np.array(FACILITY_STAGES) == "recycling"
         borne = self.conversion_share * (stage[:, None] & places[None, :])
+        reach = self.reach_added_share * (scrap[:, None] & places[None, :])
         return regime._replace(
+            scrap_reach_added_share=regime.scrap_reach_added_share + reach,
             mine_support_usd_per_kg=regime.mine_support_usd_per_kg + paid,
             conversion_borne_share=np.maximum(regime.conversion_borne_share, borne),
         )

@@ -160,7 +160,7 @@ def test_a_collector_reaches_its_share_of_what_is_thrown_away():
     mine_t = cohort.life.capacity_t[1]
     thrown_away_t = np.zeros((5, 2))
     thrown_away_t[ORE, USA] = 600.0
-    cohort.reach(thrown_away_t)
+    cohort.reach(thrown_away_t, np.zeros_like(thrown_away_t))
     assert cohort.life.capacity_t.tolist() == pytest.approx([125.0, mine_t])
 
 

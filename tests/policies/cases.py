@@ -46,7 +46,11 @@ SLACK: dict[str, dict[str, Any]] = {
     "equity": {"capital_share": 0.0},
     "permit_fast_track": {"cut_share": 0.0},
     "environmental_standard": {"cost_usd_per_kg": 0.0},
-    "recycling_support": {"collection_usd_per_kg": 0.0, "conversion_share": 0.0},
+    "recycling_support": {
+        "collection_usd_per_kg": 0.0,
+        "reach_added_share": 0.0,
+        "conversion_share": 0.0,
+    },
     "technology_sharing": {
         "gain_share": 0.0,
         "research_added_share": 0.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from rare_market.goods import FACILITY_STAGES
 from rare_market.ledger import KIND, REASON
@@ -21,9 +20,7 @@ def test_more_is_recycled_and_the_state_of_the_place_pays():
     jpn = c.place("JPN")
     collects = np.char.startswith(free.facility, "collect_") & (free.facility_place == jpn)
     collected = [r.facility_output_t[:, collects].sum() for r in (helped, free)]
-    assert collected[1] > 0.0
-    # all within reach is collected without support; reach moves with what is used, by a trifle
-    assert collected[0] == pytest.approx(collected[1], rel=1e-3)
+    assert collected[0] > collected[1] > 0.0
     stage = FACILITY_STAGES.index("recycling")
     assert helped.output_t[:, stage, jpn].sum() > free.output_t[:, stage, jpn].sum()
     assert helped.output_t[:, stage].sum() > free.output_t[:, stage].sum()
