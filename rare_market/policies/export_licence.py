@@ -3,8 +3,8 @@ r"""Export licence: exports of some goods need a permit, which comes late or not
 Part :math:`\gamma` of the usual trade goes under general licences and part :math:`\delta` round the
 rule through third places. For the rest firms apply; a decision takes :math:`D` months, is positive
 with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and who is
-refused applies again. :math:`k` months after the start a lane may carry, as a part of its usual
-flow,
+refused applies again. :math:`k` months after firms began to apply a lane may carry, as a part of its
+usual flow,
 
 .. math:: \gamma + \delta + (1 - \gamma - \delta)\,\bigl[\mu\,A_n(\alpha_m) + (1-\mu)\,A_n(\alpha)
           \bigr], \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
@@ -13,7 +13,8 @@ where :math:`\mu` is the military part of the destination's use. With a threshol
 :math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third places need
 the same permits where the part :math:`\phi_{go}` of the goods at the origin that the state has dug
 or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group
-of goods or destinations that is treated alike, and start one where another ends for an easing.
+of goods or destinations that is treated alike, and start one where another ends for an easing, with
+``applied_since_year`` the start of the first: who has a permit keeps it.
 
 Instance: MOFCOM and customs announcement No. 18 of 4 April 2025 (Sm, Gd, Tb, Dy, Lu, Sc, Y and
 their magnets; 45 working days or more; 19 of 141 European applications approved by early October),
@@ -86,6 +87,10 @@ class ExportLicence(Policy):
         0.0, "year", 0.0, 2100.0, "moment before which trade was usual; 0 for the start", "choice"
     )
 
+    applied_since_year: float = parameter(
+        0.0, "year", 0.0, 2100.0, "moment since when firms apply; 0 for the start", "choice"
+    )
+
     def content(self, catalogue: Catalogue) -> Touch | None:
         """What the state has dug or processed, at any stage, where the rule reaches through."""
         if self.reach_above_share >= 1.0:
@@ -113,7 +118,8 @@ class ExportLicence(Policy):
 
     def open_share(self, year: float) -> float:
         """Part of the usual trade that may move at a moment."""
-        months = max(year - self.start_year, 0.0) * MONTHS_PER_YEAR
+        since = self.applied_since_year or self.start_year
+        months = max(year - since, 0.0) * MONTHS_PER_YEAR
         rounds = floor(months / self.delay_months + MOMENT)
         civil, military = (
             1.0 - (1.0 - share) ** rounds

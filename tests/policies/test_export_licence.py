@@ -22,6 +22,17 @@ def test_nothing_but_general_licences_and_diversion_moves_before_the_first_decis
     assert shares == pytest.approx([0.25, 0.25, 0.25 + 0.75 * once, 0.25 + 0.75 * twice])
 
 
+def test_an_easing_does_not_send_firms_back_to_the_end_of_the_queue():
+    """What the first rule had approved by the day of the easing stays approved under the second."""
+    first = ExportLicence(start_year=2025.0, delay_months=3.0, approval_share=0.5)
+    eased = ExportLicence(
+        start_year=2025.5, applied_since_year=2025.0, delay_months=3.0, approval_share=0.5
+    )
+    anew = ExportLicence(start_year=2025.5, delay_months=3.0, approval_share=0.5)
+    assert eased.open_share(2025.5) == first.open_share(2025.5)
+    assert anew.open_share(2025.5) == first.open_share(2025.0)
+
+
 def test_the_military_never_gets_one_where_none_is_given():
     """The rest is free in the end."""
     rule = ExportLicence(
