@@ -3,8 +3,8 @@ r"""Export licence: exports of some goods need a permit, which comes late or not
 Part :math:`\gamma` of the usual trade goes under general licences and part :math:`\delta` round the
 rule through third places. For the rest firms apply; a decision takes :math:`D` months, is positive
 with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and who is
-refused applies again. :math:`k` months after firms began to apply a lane may carry, as a part of its
-usual flow,
+refused applies again. :math:`k` months after firms began to apply a lane may carry, as a part of
+its usual flow,
 
 .. math:: \gamma + \delta + (1 - \gamma - \delta)\,\bigl[\mu\,A_n(\alpha_m) + (1-\mu)\,A_n(\alpha)
           \bigr], \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
