@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
 NO_LIMIT_MUSD = 1e6
 ANYWHERE = "any"
+type Reader = Callable[[Catalogue, str, str], np.ndarray]  # of a text, for its owner
 CONTRACTS = (
     "price_floors",
     "offtakes",
@@ -126,20 +128,23 @@ class Policy(ABC):
             policy, max(self.start_year - year, 0.0), self.belief_share, budget_left_usd
         )
         amended = self.amend(regime, bulletin)
+        if amended is regime:
+            return regime
         if amended.state_loss_cover_share is not regime.state_loss_cover_share:
             amended = amended._replace(loss_cover=scheme)
-        new = {
-            column: tuple(
-                terms._replace(scheme=scheme)
-                for terms in getattr(amended, column)[len(getattr(regime, column)) :]
-            )
-            for column in CONTRACTS
-        }
+        new = {}
+        for column in CONTRACTS:
+            before, after = getattr(regime, column), getattr(amended, column)
+            if len(after) > len(before):
+                new[column] = tuple(terms._replace(scheme=scheme) for terms in after[len(before) :])
         if announced:
-            promises = (*new["price_floors"], *new["offtakes"], *new["threats"])
+            promised = (new.get(column, ()) for column in ("price_floors", "offtakes", "threats"))
+            promises = tuple(terms for column in promised for terms in column)
             return regime._replace(announced=regime.announced + promises) if promises else regime
+        if not new:
+            return amended
         return amended._replace(
-            **{column: getattr(regime, column) + terms for column, terms in new.items() if terms}
+            **{column: getattr(regime, column) + terms for column, terms in new.items()}
         )
 
     def check(self, catalogue: Catalogue) -> None:
@@ -202,6 +207,25 @@ def alarmed(regime: Regime, places: np.ndarray, share: float) -> Regime:
     return regime._replace(announced_alarm_share=alarm)
 
 
+def read_once(read: Reader) -> Reader:
+    """Keep the mask that a text stands for, by the text and what the catalogue makes of it.
+
+    Instruments ask every month. The mask is handed out as a copy, which its user may change.
+    """
+    known: dict[tuple[object, ...], np.ndarray] = {}
+
+    @wraps(read)
+    def reader(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
+        c = catalogue
+        key = text, c.goods, c.places, c.stage.tobytes(), c.allied.tobytes()
+        if key not in known:
+            known[key] = read(catalogue, text, owner)
+        return known[key].copy()
+
+    return reader
+
+
+@read_once
 def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[good]`` of goods and stages named in a text, joined by ``+``.
 
@@ -224,6 +248,7 @@ def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     return mask
 
 
+@read_once
 def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[place]`` of places named in a text, joined by ``+``.
 
@@ -250,6 +275,7 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     return mask
 
 
+@read_once
 def choose_facility_stages(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[facility stage]`` of the stages named in a text, joined by ``+``.
 
