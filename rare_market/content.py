@@ -24,11 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.goods import FACILITY_STAGES, Catalogue
 
 MINE = FACILITY_STAGES.index("mine")
 HEAPS = ("for sale", "in use")
-OFFERED = HEAPS.index("for sale")
+OFFERED, IN_USE = range(2)  # heaps
+SMALLEST_T = 1e-9  # of a heap: a share of less is not computed
 FIRST_ROUNDS, SETTLED_SHARE = 240, 1e-6  # of the first month, until the heaps have settled
 
 
@@ -116,23 +118,6 @@ class Moves(NamedTuple):
     feeding: Feeding
 
 
-def traded(share: np.ndarray, stock_t: np.ndarray, trade: Trade) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each heap that is touched, and the heap, after goods have changed hands.
-
-    What is sold as untouched leaves the rest of a heap richer in what is touched.
-    """
-    (offered, used), (offered_t, used_t) = share, stock_t
-    left = _ratio(offered * offered_t, offered_t - trade.untouched_t.sum(axis=2), offered)
-    left = np.minimum(left, 1.0)
-    came_t = trade.moved_t.sum(axis=1)
-    touched_t = np.einsum("god,go->gd", trade.moved_t - trade.untouched_t, left)
-    came = _ratio(touched_t, came_t, used)
-    stays_t = np.maximum(offered_t - trade.moved_t.sum(axis=2), 0.0)
-    offered, offered_t = _mix(left, stays_t, came, trade.resold_t)
-    used, used_t = _mix(used, used_t, came, np.maximum(came_t - trade.resold_t, 0.0))
-    return np.stack([offered, used]), np.stack([offered_t, used_t])
-
-
 def mixed(
     share: np.ndarray, stock_t: np.ndarray, moves: Moves, touch: Touch, reo_t_per_t: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -149,54 +134,152 @@ def mixed(
     reo_t_per_t
         ``[good]`` rare earth contained.
     """
-    share, stock_t = traded(share, stock_t, moves.contracts)
-    share, stock_t = traded(share, stock_t, moves.market)
-    (offered, used), (offered_t, used_t) = share, stock_t
-    # smuggling
-    carried_t = moves.carried_t.sum(axis=1)
-    carried = _ratio(np.einsum("god,go->gd", moves.carried_t, offered), carried_t, offered)
-    stays_t = np.maximum(offered_t - moves.carried_t.sum(axis=2) - moves.lost_t, 0.0)
-    offered, offered_t = _mix(offered, stays_t, carried, carried_t)
-    # use, and production for next month
-    f = moves.feeding
-    plants, shape = len(f.place), offered.shape
-    weight = f.feed_t * np.maximum(reo_t_per_t, 1e-12)[f.feed_good]
-    touched = weight * used[f.feed_good, f.place[f.feed_plant]]
-    fed, touched = (_sum(f.feed_plant, part, plants) for part in (weight, touched))
-    converts = (f.place == touch.state) & np.array(touch.stages)[f.stage]
-    product = np.where(converts, 1.0, _ratio(touched, fed, np.zeros(plants)))
-    taken_t = _at(f.feed_good, f.place[f.feed_plant], f.feed_t, shape)
-    used_t = np.maximum(used_t - taken_t - moves.used_t, 0.0)
-    made_t = _at(f.made_good, f.place[f.made_plant], f.made_t, shape)
-    new_t = _at(f.made_good, f.place[f.made_plant], f.made_t * product[f.made_plant], shape)
-    if touch.stages[MINE]:
-        new_t[:, touch.state] += moves.dug_t[:, touch.state]
-    made_t = made_t + moves.dug_t
-    offered, offered_t = _mix(offered, offered_t, _ratio(new_t, made_t, offered), made_t)
-    return np.clip([offered, used], 0.0, 1.0), np.stack([offered_t, used_t])
+    share, stock_t, f, stages = share.copy(), stock_t.copy(), moves.feeding, np.array(touch.stages)
+    _trade(share, stock_t, *moves.contracts)
+    _trade(share, stock_t, *moves.market)
+    _smuggle(share[OFFERED], stock_t[OFFERED], moves.carried_t, moves.lost_t)
+    product = _products(
+        share[IN_USE], f.feed_plant, f.feed_good, f.feed_t, f.place, f.stage, touch.state, stages,
+        reo_t_per_t,
+    )  # fmt: skip
+    _use_and_make(
+        share, stock_t, f.feed_plant, f.feed_good, f.feed_t, f.made_plant, f.made_good, f.made_t,
+        f.place, product, moves.used_t, moves.dug_t, touch.state, stages[MINE],
+    )  # fmt: skip
+    return share, stock_t
 
 
-def _mix(
-    share: np.ndarray, stock_t: np.ndarray, added: np.ndarray, added_t: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Share and tonnes of a heap to which another is added."""
-    total_t = stock_t + added_t
-    return _ratio(share * stock_t + added * added_t, total_t, share), total_t
+@compiled
+def _ratio(part: float, whole: float, otherwise: float) -> float:
+    return part / whole if whole > SMALLEST_T else otherwise
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=otherwise.copy(), where=whole > 1e-9)
+@compiled
+def _trade(
+    share: np.ndarray,
+    stock_t: np.ndarray,
+    moved_t: np.ndarray,
+    untouched_t: np.ndarray,
+    resold_t: np.ndarray,
+) -> None:
+    """Let goods change hands, see :class:`Trade`; changes the share and tonnes of the heaps.
+
+    What is sold as untouched leaves the rest of a heap richer in what is touched.
+    """
+    goods, places, _ = moved_t.shape
+    left, stays_t = np.empty(places), np.empty(places)
+    for g in range(goods):
+        for o in range(places):
+            sent_t, clean_t = 0.0, 0.0
+            for d in range(places):
+                sent_t += moved_t[g, o, d]
+                clean_t += untouched_t[g, o, d]
+            offered, offered_t = share[OFFERED, g, o], stock_t[OFFERED, g, o]
+            left[o] = min(_ratio(offered * offered_t, offered_t - clean_t, offered), 1.0)
+            stays_t[o] = max(offered_t - sent_t, 0.0)
+        for d in range(places):
+            came_t, touched_t = 0.0, 0.0
+            for o in range(places):
+                came_t += moved_t[g, o, d]
+                touched_t += (moved_t[g, o, d] - untouched_t[g, o, d]) * left[o]
+            came = _ratio(touched_t, came_t, share[IN_USE, g, d])
+            share[OFFERED, g, d], stock_t[OFFERED, g, d] = left[d], stays_t[d]
+            _add(share[OFFERED], stock_t[OFFERED], g, d, came, resold_t[g, d])
+            _add(share[IN_USE], stock_t[IN_USE], g, d, came, max(came_t - resold_t[g, d], 0.0))
 
 
-def _at(
-    good: np.ndarray, place: np.ndarray, values: np.ndarray, shape: tuple[int, ...]
+@compiled
+def _add(
+    share: np.ndarray, stock_t: np.ndarray, good: int, place: int, added: float, added_t: float
+) -> None:
+    """Add tonnes of which a share is touched to one heap."""
+    held, held_t = share[good, place], stock_t[good, place]
+    share[good, place] = _ratio(held * held_t + added * added_t, held_t + added_t, held)
+    stock_t[good, place] = held_t + added_t
+
+
+@compiled
+def _smuggle(
+    share: np.ndarray, stock_t: np.ndarray, carried_t: np.ndarray, lost_t: np.ndarray
+) -> None:
+    """Take tonnes for sale across borders."""
+    goods, places, _ = carried_t.shape
+    for g in range(goods):
+        before = share[g].copy()
+        for o in range(places):
+            sent_t = 0.0
+            for d in range(places):
+                sent_t += carried_t[g, o, d]
+            stock_t[g, o] = max(stock_t[g, o] - sent_t - lost_t[g, o], 0.0)
+        for d in range(places):
+            came_t, touched_t = 0.0, 0.0
+            for o in range(places):
+                came_t += carried_t[g, o, d]
+                touched_t += carried_t[g, o, d] * before[o]
+            _add(share, stock_t, g, d, _ratio(touched_t, came_t, before[d]), came_t)
+
+
+@compiled
+def _products(
+    used: np.ndarray,
+    feed_plant: np.ndarray,
+    feed_good: np.ndarray,
+    feed_t: np.ndarray,
+    place: np.ndarray,
+    stage: np.ndarray,
+    state: int,
+    stages: np.ndarray,
+    reo_t_per_t: np.ndarray,
 ) -> np.ndarray:
-    cell = good * shape[1] + place
-    return _sum(cell, values, shape[0] * shape[1]).reshape(shape)
+    """Share of what each plant makes that is touched, ``[plant]``."""
+    fed, touched = np.zeros(len(place)), np.zeros(len(place))
+    for i in range(len(feed_plant)):
+        plant, good = feed_plant[i], feed_good[i]
+        weight = feed_t[i] * max(reo_t_per_t[good], 1e-12)
+        fed[plant] += weight
+        touched[plant] += weight * used[good, place[plant]]
+    for plant in range(len(place)):
+        converts = place[plant] == state and stages[stage[plant]]
+        touched[plant] = 1.0 if converts else _ratio(touched[plant], fed[plant], 0.0)
+    return touched
 
 
-def _sum(cell: np.ndarray, values: np.ndarray, cells: int) -> np.ndarray:
-    return np.bincount(cell, values, minlength=cells).astype(float)
+@compiled
+def _use_and_make(
+    share: np.ndarray,
+    stock_t: np.ndarray,
+    feed_plant: np.ndarray,
+    feed_good: np.ndarray,
+    feed_t: np.ndarray,
+    made_plant: np.ndarray,
+    made_good: np.ndarray,
+    made_t: np.ndarray,
+    place: np.ndarray,
+    product: np.ndarray,
+    used_t: np.ndarray,
+    dug_t: np.ndarray,
+    state: int,
+    digs: bool,
+) -> None:
+    """Take what is used up from the heaps in use; add what is made and dug to those for sale."""
+    taken_t, new_t, touched_t = np.zeros_like(used_t), np.zeros_like(used_t), np.zeros_like(used_t)
+    for i in range(len(feed_plant)):
+        taken_t[feed_good[i], place[feed_plant[i]]] += feed_t[i]
+    for i in range(len(made_plant)):
+        plant = made_plant[i]
+        new_t[made_good[i], place[plant]] += made_t[i]
+        touched_t[made_good[i], place[plant]] += made_t[i] * product[plant]
+    goods, places = used_t.shape
+    for g in range(goods):
+        for p in range(places):
+            stock_t[IN_USE, g, p] = max(stock_t[IN_USE, g, p] - taken_t[g, p] - used_t[g, p], 0.0)
+            if digs and p == state:
+                touched_t[g, p] += dug_t[g, p]
+            made = new_t[g, p] + dug_t[g, p]
+            touched = _ratio(touched_t[g, p], made, share[OFFERED, g, p])
+            _add(share[OFFERED], stock_t[OFFERED], g, p, touched, made)
+            for heap in range(len(share)):
+                share[heap, g, p] = min(max(share[heap, g, p], 0.0), 1.0)
 
 
 class Content:

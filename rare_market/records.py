@@ -124,7 +124,7 @@ class Bulletin(NamedTuple):
         """
         last = self.period + round((year - self.year) * MONTHS_PER_YEAR)
         months = self.moved_t[max(last - MONTHS_PER_YEAR, 0) : max(last, 0)]
-        return months.mean(axis=0) if len(months) else np.zeros(self.moved_t.shape[1:])
+        return _mean_flow(months) if len(months) else np.zeros(self.moved_t.shape[1:])
 
     def usual_arrivals_t(self) -> np.ndarray:
         """Mean monthly deliveries to a place, from itself included, in the last year.
@@ -143,10 +143,37 @@ class Bulletin(NamedTuple):
         """
         if self.period < 2:
             return np.zeros(self.moved_t.shape[1::2])
-        usual_t = self.moved_t[-MONTHS_PER_YEAR - 1 : -1].sum(axis=2).mean(axis=0)
-        last_t = self.moved_t[-1].sum(axis=1)
-        share = np.divide(last_t, usual_t, out=np.ones_like(last_t), where=usual_t > 0.0)
-        return np.maximum(1.0 - share, 0.0)
+        return _shortfall_share(self.moved_t[-MONTHS_PER_YEAR - 1 :])
+
+
+@compiled
+def _mean_flow(moved_t: np.ndarray) -> np.ndarray:
+    """Mean over months of ``[month, good, origin, destination]``."""
+    total_t = moved_t[0].copy()
+    for month in range(1, len(moved_t)):
+        total_t += moved_t[month]
+    return total_t / len(moved_t)
+
+
+@compiled
+def _shortfall_share(moved_t: np.ndarray) -> np.ndarray:
+    """Part of the mean arrivals of the months before that did not come in the last month."""
+    before, goods, places, _ = moved_t.shape
+    before -= 1
+    share = np.zeros((goods, places))
+    for g in range(goods):
+        for d in range(places):
+            usual_t, last_t = 0.0, 0.0
+            for month in range(before):
+                came_t = 0.0
+                for o in range(places):
+                    came_t += moved_t[month, g, o, d]
+                usual_t += came_t
+            for o in range(places):
+                last_t += moved_t[before, g, o, d]
+            if usual_t > 0.0:
+                share[g, d] = max(1.0 - last_t / (usual_t / before), 0.0)
+    return share
 
 
 class Records:

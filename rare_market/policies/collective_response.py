@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies.base import Policy, choose_goods, choose_places, one_place
@@ -61,9 +62,22 @@ class CollectiveResponse(Policy):
     def is_set_off(self, bulletin: Bulletin, target: int, members: np.ndarray) -> bool:
         """Whether a member's supply fell by more than the trigger in one of the last months."""
         goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
-        flow_t = bulletin.moved_t[:, goods, target].sum(axis=1)[:, members]
-        for month in range(max(len(flow_t) - self.lasts_months, LEAST_MONTHS), len(flow_t)):
-            usual_t = flow_t[max(month - MONTHS_PER_YEAR, 0) : month].mean(axis=0)
-            if (flow_t[month] < (1.0 - self.trigger_share) * usual_t).any():
+        first = max(bulletin.period - self.lasts_months, LEAST_MONTHS)
+        before = max(first - MONTHS_PER_YEAR, 0)
+        flow_t = bulletin.moved_t[before:, goods, target].sum(axis=1)[:, members]
+        return _has_fallen(flow_t, first - before, 1.0 - self.trigger_share)
+
+
+@compiled
+def _has_fallen(flow_t: np.ndarray, first: int, least_share: float) -> bool:
+    """Whether a flow fell below that share of its mean of a year in a month from the first on."""
+    months, members = flow_t.shape
+    for month in range(first, months):
+        start = max(month - MONTHS_PER_YEAR, 0)
+        for member in range(members):
+            usual_t = 0.0
+            for before in range(start, month):
+                usual_t += flow_t[before, member]
+            if flow_t[month, member] < least_share * (usual_t / (month - start)):
                 return True
-        return False
+    return False
