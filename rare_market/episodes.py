@@ -183,11 +183,11 @@ def _quota_use(past: Past, year: int, quota_t: float) -> float:
 
 
 def _slack_in_fall(past: Past) -> float:
-    """Part of the months of falling prices after the peak in which the quota has no rent."""
+    """Part of the months of falling prices after the peak in which the quota does not bind."""
     index = past.basket
     at = past.months(*BOOM)
     peak = at.start + int(np.argmax(index[at]))
-    rent = np.array([x.max() if len(x) else 0.0 for x in past.records.quota_rent_usd_per_kg])
+    rent = np.array([x.max() if len(x) else 0.0 for x in past.records.quota_scarcity_usd_per_kg])
     months = np.arange(peak + 1, min(peak + 25, past.records.periods))
     falling = months[index[months] < index[months - 1]]
     return float((rent[falling] < 0.1).mean()) if len(falling) else 0.0
@@ -241,6 +241,7 @@ def _japan_share(past: Past, year: float) -> float:
 
 
 MOLYCORP = "mountain_pass_phoenix_separation"
+MOLYCORP_ASSETS = (MOLYCORP, "mountain_pass_phoenix_mine")  # the mine came back first
 
 
 def _molycorp_idle(past: Past) -> float:
@@ -260,15 +261,13 @@ def _molycorp_fails(past: Past) -> float:
 
 
 def _molycorp_back(past: Past) -> float:
-    """Years from the stop to the restart; NaN if it did not stop."""
+    """Years from the stop to the restart of mine or plant; NaN if it did not stop."""
     stopped = _molycorp_idle(past)
     if not np.isfinite(stopped):
         return float("nan")
-    status = past.status(MOLYCORP)
-    again = np.nonzero(
-        (status == FACILITY_STATUSES.index("operating"))
-        & (np.arange(len(status)) > past.month(stopped))
-    )[0]
+    runs = [past.status(f) == FACILITY_STATUSES.index("operating") for f in MOLYCORP_ASSETS]
+    restarts = np.logical_or(*(np.diff(run.astype(int), prepend=1) > 0 for run in runs))
+    again = np.nonzero(restarts & (np.arange(past.records.periods) > past.month(stopped)))[0]
     back = past.records.start_year + again[0] / MONTHS_PER_YEAR if len(again) else float("inf")
     return back - stopped
 

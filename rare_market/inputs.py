@@ -39,7 +39,7 @@ VOCABULARY: dict[str, set[Any]] = {
     "allied": {"yes", "no"},
     "ownership": {"state", "private", "informal"},
     "status": {"operating", "ramping", "mothballed", "closed"}
-    | {"construction", "permitting", "planned"},
+    | {"construction", "permitted", "permitting", "planned"},
 }
 LARGE = 1e15  # refuses infinity in a column without a natural upper bound
 TONNES = (

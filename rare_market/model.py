@@ -9,11 +9,13 @@ import numpy as np
 
 from rare_market import settlement
 from rare_market.agents.buyer import Buyer
+from rare_market.agents.licence import LicenceHolders
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import Processor
-from rare_market.agents.producer import MINE, Producer
+from rare_market.agents.producer import MINE, NO_PLANT, Producer
 from rare_market.agents.state import State
+from rare_market.agents.trader import news_share
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
 from rare_market.clearing import Quotas
@@ -123,6 +125,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board = PriceBoard(
             *world.start, s.trend_months, s.expectation_months, s.quote_band_share
         )
+        self.licence_holders = LicenceHolders(s.licence_fall_per_month, s.sales_memory_months)
+        self._announced_share = np.zeros(len(data.catalogue.places))
         self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
         self.ask_accounts = self._trading_accounts(self.book.asks.place, self.book.ask_part)
         self.bid_accounts = self._trading_accounts(self.book.bids.place, self.book.bid_part)
@@ -167,9 +171,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         regime = self.data.law_at(self.bulletin.year)
         for i, policy in enumerate(self.in_order):
             regime = policy.apply(regime, self.bulletin, i, self.ledger.spent_usd[i])
+        known, self._announced_share = self._announced_share, regime.announced_alarm_share
+        if regime.announced_alarm_share.any():
+            news = news_share(regime.announced_alarm_share, known)
+            regime = regime._replace(announced_alarm_share=news)
         self.regime = regime
         self.cost = trade_cost_usd_per_kg(
-            regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
+            self.regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
         )
 
     def deliver(self) -> None:
@@ -200,11 +208,31 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Clear all goods under the regime."""
         self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
         result = self.posted.clear(self.book.layout)
-        rent, given = np.zeros(len(self.regime.export_quotas)), result.quota_rent_usd_per_kg
-        rent[self.binding] = given[: len(self.binding)]
+        quotas, bound = self.regime.export_quotas, len(self.binding)
+        scarcity, given = np.zeros(len(quotas)), result.quota_rent_usd_per_kg
+        scarcity[self.binding] = given[:bound]
+        ask = np.zeros(len(quotas))
+        ask[self.binding] = self.licence_ask_usd_per_kg
+        self.scarcity_usd_per_kg = scarcity
         self.clearing = result._replace(
-            quota_rent_usd_per_kg=np.append(rent, given[len(self.binding) :])
+            quota_rent_usd_per_kg=np.append(scarcity + ask, given[bound:])
         )
+        left_t = self.posted.quotas.quota_t[:bound]
+        sold_t = [self._left_t(quotas[i], result.flow_t) for i in self.binding]
+        used = np.where(left_t > 0.0, np.array(sold_t) / np.maximum(left_t, 1e-9), 1.0)
+        self.licence_holders.learn(
+            [quotas[i] for i in self.binding],
+            (scarcity + ask)[self.binding],
+            np.clip(used, 0.0, 1.0),
+        )
+
+    @staticmethod
+    def _left_t(quota: ExportQuota, flow_t: np.ndarray) -> float:
+        """Tonnes under a quota that left its origin, of ``[good, origin, demand node]``."""
+        classes = flow_t.shape[2] // flow_t.shape[1]
+        sent_t = flow_t[quota.goods, quota.origin]
+        home = slice(quota.origin * classes, (quota.origin + 1) * classes)
+        return float(sent_t.sum() - sent_t[:, home].sum())
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
@@ -272,6 +300,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Produce for next month, invest, mothball, restart, close; set the mining quota."""
         p, m, ledger = self.producers, self.processors, self.ledger
         outcome = self.bulletin._replace(**self.board.published())
+        self.states.quota_index = p.quota_index(self.period, self.regime, self.states.quota_index)
         undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
         planned = p.life.status.copy()
         p.reach(self.world.scrap_returned_t(), self.regime.scrap_reach_added_share)
@@ -283,7 +312,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         ledger.pay(("producer", p.place), ("economy", p.place), "capital_cost", spent.capital)
         own_ore = settlement.tied_feed_usd_per_kg(p, m.rows)
         before = np.concatenate([planned, m.life.status])
-        treated = m.plan(self.period, outcome, self.regime, own_ore)
+        tied = p.plant != NO_PLANT
+        mined_t = np.bincount(p.plant[tied], p.output_t[tied], minlength=m.rows)
+        treated = m.plan(self.period, outcome, self.regime, own_ore, mined_t)
         ledger.pay(
             ("processor", m.place), ("economy", m.place), "operating_cost", treated.operating
         )
@@ -342,6 +373,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.write_market(
             t, self.board, self.clearing, self.book, self.paid_usd, month.trades, month.lane_t
         )
+        records.quota_scarcity_usd_per_kg.append(self.scarcity_usd_per_kg)
         records.balance_usd[t] = self.ledger.balance_usd
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
@@ -411,6 +443,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         destination = [-1] * len(origin)
         counted = [r.export_quotas[i].goods for i in self.binding]
         left_t = [left_t[i] for i in self.binding]
+        asks = [self.licence_holders.ask_usd_per_kg(r.export_quotas[i]) for i in self.binding]
+        self.licence_ask_usd_per_kg = np.array(asks, dtype=float)
+        for i, ask in zip(self.binding, asks, strict=True):
+            quota = r.export_quotas[i]
+            abroad = np.arange(places) != quota.origin
+            cost[np.ix_(quota.goods, [quota.origin], abroad)] += ask
         limit_t = np.full(cost.shape, np.inf)
         shared: list[tuple[int, int, int, float]] = []
         for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):

@@ -231,8 +231,9 @@ class Records:
         ``[period, facility]`` code of :data:`BLOCKS`, of planned projects.
     gap_relative, excess_demand_t, slackness_usd, fallback
         ``[period, good]`` the clearing's certificate, and whether the slower method was needed.
-    quota_rent_usd_per_kg
-        ``[period, quota]``.
+    quota_rent_usd_per_kg, quota_scarcity_usd_per_kg
+        ``[period, quota]`` rent per kg, and the part of it that the limit makes (the rest is what
+        licence holders ask).
     provenance
         what is needed to make the run again.
     """
@@ -290,6 +291,7 @@ class Records:
         self.slackness_usd = np.zeros((periods, goods))
         self.fallback = np.zeros((periods, goods), dtype=np.bool_)
         self.quota_rent_usd_per_kg: list[np.ndarray] = []
+        self.quota_scarcity_usd_per_kg: list[np.ndarray] = []
         self.periods = 0  # months recorded so far
 
     def write_market(

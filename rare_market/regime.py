@@ -48,11 +48,14 @@ class ProductionQuota(NamedTuple):
         ``[good]`` bool, the ores it counts.
     quota_t
         tonnes this month.
+    fulfilled
+        whether it is a plan, too: state mines open what it allows.
     """
 
     place: int
     goods: np.ndarray
     quota_t: float
+    fulfilled: bool = False
 
 
 class CleanRule(NamedTuple):

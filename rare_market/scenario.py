@@ -57,7 +57,7 @@ class Scenario:
         0.41, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
     )
     consumer_step_share: float = parameter(
-        0.6, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
+        0.5, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
         0.63, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
@@ -111,7 +111,7 @@ class Scenario:
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
     alarm_response: float = parameter(
-        4.5, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+        4.2, "", 0.0, 10.0, "rise of users' cover when no order is filled"
     )
     alarm_months: float = parameter(
         3.3, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
@@ -131,11 +131,19 @@ class Scenario:
         0.57, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_response_per_year: float = parameter(
-        0.38,
+        1.0,
         "share/year",
         0.0,
         10.0,
         "growth of smuggling per unit of margin that the wedge leaves",
+    )
+
+    licence_fall_per_month: float = parameter(
+        0.4,
+        "1/month",
+        0.0,
+        1.0,
+        "part of their ask that holders of unsold export licences give up in a month",
     )
 
     # stocks and production
@@ -166,7 +174,7 @@ class Scenario:
         "assumed",
     )
     state_price_band_share: float = parameter(
-        1.0,
+        3.0,
         "share",
         0.0,
         100.0,

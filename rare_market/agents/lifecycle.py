@@ -21,6 +21,8 @@ FREE, PRICE, FINANCE, CREDIBILITY, PERMIT, DECISION = range(len(BLOCKS))
 START_SHARE = 0.2  # of nameplate in the first month (facts, section 4: Molycorp, Serra Verde)
 RESTART_AGE_SHARE = 0.5  # of the ramp already behind a plant that restarts
 SIGNAL_MONTHS = 6  # a decision needs this many months of a clear signal in a row
+PERMITTED_SIGNAL_MONTHS = 2  # and where permits and pit are there and only finance is missing
+STANDING_DELAY_SHARE = 0.5  # of its delay, of a project that has its permits or is being built
 
 
 class Status(IntEnum):
@@ -39,6 +41,7 @@ STATUS_OF_WORD = {
     "ramping": Status.OPERATING,
     "mothballed": Status.MOTHBALLED,
     "construction": Status.BUILDING,
+    "permitted": Status.PLANNED,
     "permitting": Status.PLANNED,
     "planned": Status.PLANNED,
     "closed": Status.CLOSED,
@@ -131,11 +134,14 @@ class Lifecycle:
             ramping, (reached - START_SHARE) / (1.0 - START_SHARE) * self.ramp_months, 1e4
         )
         to_start = (rows["start_year"] - scenario.start_year) * MONTHS_PER_YEAR + 6.0
+        permitted = rows["status"] == "permitted"
+        delay_months = np.where(permitted, STANDING_DELAY_SHARE, 1.0) * luck.delay_months
+        self.signal_months = np.where(permitted, PERMITTED_SIGNAL_MONTHS, SIGNAL_MONTHS)
         self.build_months = np.maximum(rows["lead_time_years"] * MONTHS_PER_YEAR, 3.0)
         self.left_months = np.where(
             self.status == Status.BUILDING,
-            np.maximum(to_start, 3.0) + 0.5 * luck.delay_months,
-            self.build_months + luck.delay_months,
+            np.maximum(to_start, 3.0) + STANDING_DELAY_SHARE * luck.delay_months,
+            self.build_months + delay_months,
         )
         # a planned project cannot stand before its announced year
         self.earliest_month = np.maximum(to_start - self.build_months, 0.0)
@@ -158,7 +164,7 @@ class Lifecycle:
         self.outlay_usd_per_month = (
             rows["capex_usd"]
             * (1.0 + luck.overrun_share)
-            / np.maximum(self.build_months + luck.delay_months, 1.0)
+            / np.maximum(self.build_months + delay_months, 1.0)
         )
         # what a private project owes, and what it has left to lose; both arise with building
         self.borrows = ~self.state_owned & ~self.informal & ~rows["in_china"]
@@ -366,8 +372,8 @@ class Lifecycle:
             prospect.margin, prospect.charge,
             self.state_owned, self.borrows, self.outlay_usd_per_month,
             self.capex_usd_per_kg_year, self.capacity_t, self.ramp_months,
-            self.status, self.bad_months, self.good_months, self.idle_months, self.left_months,
-            self.age_months, self.bankrupt, self.debt_usd, self.liquidity_usd,
+            self.status, self.signal_months, self.bad_months, self.good_months, self.idle_months,
+            self.left_months, self.age_months, self.bankrupt, self.debt_usd, self.liquidity_usd,
             self._cash_before_usd, self._annuity[0], self._numbers,
         )  # fmt: skip
 
@@ -468,6 +474,7 @@ def _advance(
     capacity_t: np.ndarray,
     ramp_months: np.ndarray,
     status: np.ndarray,
+    signal_months: np.ndarray,
     bad_months: np.ndarray,
     good_months: np.ndarray,
     idle_months: np.ndarray,
@@ -494,7 +501,7 @@ def _advance(
         bad_months[i] = max(bad_months[i] + (1.0 if losing else -1.0), 0.0) if operating else 0.0
         good_months[i] = good_months[i] + 1.0 if signal else 0.0
         idle_months[i] = idle_months[i] + 1.0 if idle else 0.0
-        decided = good_months[i] >= SIGNAL_MONTHS
+        decided = good_months[i] >= signal_months[i]
         if operating:
             age_months[i] += 1.0
             patience = (3.0 if state_owned[i] else 1.0) * s.mothball_months

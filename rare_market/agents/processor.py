@@ -74,6 +74,22 @@ def wanted_activity_t(
     return np.maximum(sales_t + (target_t - stock_t) / adjust_months, 0.0) / coefficient
 
 
+def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: float) -> np.ndarray | float:
+    r"""Least activity of a state group's separator: :math:`x \ge \alpha\,q`.
+
+    The separation quota goes with the mining quota (94 to 97 % of it, 2018 to 2024), so what the
+    group's own mine makes is separated, whatever the stock of oxide and its price.
+
+    Parameters
+    ----------
+    mine_output_t
+        ``[plant]`` ore :math:`q` of the group's mines this month.
+    aim_share
+        :math:`\alpha`, the weight of output in the group's aims.
+    """
+    return aim_share * mine_output_t
+
+
 class Legs:
     """The sparse entries of a recipe matrix: which plant, which good, how much per activity."""
 
@@ -381,6 +397,7 @@ class Processors:
         bulletin: Bulletin,
         regime: Regime,
         tied_feed_usd_per_kg: np.ndarray,
+        mine_output_t: np.ndarray | float = 0.0,
     ) -> Spending:
         r"""Turn feed into next month's products; decide how much, and whether to go on, or build.
 
@@ -398,6 +415,8 @@ class Processors:
             holds the contracts on offer: they add to revenue and lower the hurdle rate.
         tied_feed_usd_per_kg
             ``[plant]`` cost of feed from a mine of one's own, ``inf`` without one.
+        mine_output_t
+            ``[plant]`` what those mines made this month.
 
         Returns
         -------
@@ -409,11 +428,15 @@ class Processors:
         price = self.product_price_usd_per_kg(bulletin)
         payment, _ = self.contract_payment_usd_per_kg(price, regime)
         worth = self.worth_usd_per_kg(price + payment)
+        planned_t = planned_activity_t(
+            mine_output_t, float(self._numbers["state_output_aim_share"][0])
+        )
+        planned_t = np.where(life.state_owned, planned_t, 0.0)
         cost, margin = _choose_activity(
             feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
             worth, self.sales_t, self.product_stock_t, self.stock_target_t(bulletin),
             self.conversion_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
-            life.state_owned, self._flexible, bulletin.price_usd_per_kg, self.activity_t,
+            planned_t, life.state_owned, self._flexible, bulletin.price_usd_per_kg, self.activity_t,
             self.wanted_activity_t, self._numbers,
         )  # fmt: skip
         self.activity_t, operating_cost_usd = _produce(
@@ -700,6 +723,7 @@ def _choose_activity(
     tied_feed_usd_per_kg: np.ndarray,
     able_t: np.ndarray,
     age_months: np.ndarray,
+    planned_t: np.ndarray,
     state_owned: np.ndarray,
     flexible: np.ndarray,
     price_usd_per_kg: np.ndarray,
@@ -734,7 +758,7 @@ def _choose_activity(
         if push < 0.0:
             push *= flexible[i]
         wanted = weighted[i] / max(revenue[i], 1e-6) * (1.0 + push)
-        wanted = max(wanted, able_t[i] * opens) if margin_share > -0.5 else 0.0
+        wanted = max(wanted, able_t[i] * opens, planned_t[i]) if margin_share > -0.5 else 0.0
         if state_owned[i]:
             layoff_share = s.state_layoff_share_per_month
             wanted = max(wanted, least_output_t(able_t[i], last_activity_t[i], layoff_share))

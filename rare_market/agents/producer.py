@@ -215,6 +215,24 @@ class Producers:
         collects = self.collected_share > 0.0
         self.life.capacity_t = np.where(collects, reached_t, self.life.capacity_t)
 
+    def quota_index(self, period: int, regime: Regime, quota_index: np.ndarray) -> np.ndarray:
+        r"""Mining quota relative to the first year, where one that state mines fulfil is announced.
+
+        .. math:: I = \Bigl(Q - \sum_{i \in F \setminus B} k_i\Bigr)
+                  \Big/ \sum_{i \in B} k_i
+
+        State mines :math:`B` whose capacity moves with the quota open what the tonnage :math:`Q`
+        leaves them beside the other formal mines :math:`F`; elsewhere the state's rule stands.
+        """
+        able_t, index = self.life.able_t(period), quota_index.copy()
+        for quota in regime.production_quotas:
+            counted = quota.goods[self.good] & (self.place == quota.place) & ~self.life.informal
+            moving_t = float(able_t[counted & self.quota_bound].sum())
+            if quota.fulfilled and moving_t > 0.0:
+                fixed_t = float(able_t[counted & ~self.quota_bound].sum())
+                index[quota.place] = max(quota.quota_t - fixed_t, 0.0) / moving_t
+        return index
+
     def settle(self, fill_t: np.ndarray, tied_t: np.ndarray, revenue_usd: np.ndarray) -> None:
         """Book the month's sales.
 

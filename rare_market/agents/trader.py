@@ -280,6 +280,15 @@ def alarmed_share(
     return np.maximum(unfilled_share, alarm_share * (1.0 - 1.0 / months))
 
 
+def news_share(announced_share: np.ndarray, known_share: np.ndarray) -> np.ndarray:
+    """What of an announced loss of supply is news: the part by which it worsens.
+
+    A measure alarms when it is announced; once it is in force users see their orders filled or not
+    (the threat of May 2019 lifted prices for two months; E5).
+    """
+    return np.maximum(announced_share - known_share, 0.0)
+
+
 @compiled
 def smooth(old: np.ndarray, new: np.ndarray, memory_months: float) -> np.ndarray:
     """Exponential smoothing with the given memory."""

@@ -3,7 +3,8 @@ r"""Production quota: one yearly tonnage over the output of a place's formal min
 .. math:: \sum_{i \in F} q_i \le \frac{Q\,(1+g)^{\lfloor t - t_0 \rfloor}}{12}
 
 Where mines together plan more, each makes the same share of its plan. Informal mines are not
-bound: a quota below demand feeds them. The tonnage grows once a year.
+bound: a quota below demand feeds them. The tonnage grows once a year. A quota that is ``fulfilled``
+is a plan as well as a limit: state mines open what it allows, in place of the state's own rule.
 
 Instance: the Chinese mining quotas (93,800 t in 2011, 270,000 t in 2024), set in two batches a year
 by the Ministry of Industry and Information Technology.
@@ -39,6 +40,10 @@ class ProductionQuota(Policy):
         0.0, "1/year", -0.5, 1.0, "growth of the tonnage from year to year", "choice"
     )
 
+    fulfilled: bool = parameter(
+        False, "", None, None, "whether state mines open all that it allows, as a plan", "choice"
+    )
+
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the quota to those in force."""
         c = bulletin.catalogue
@@ -47,5 +52,6 @@ class ProductionQuota(Policy):
             place=one_place(c, self.state, f"{self.name}: state"),
             goods=choose_goods(c, self.goods, f"{self.name}: goods"),
             quota_t=self.quota_t_per_year * (1.0 + self.growth_per_year) ** years / MONTHS_PER_YEAR,
+            fulfilled=self.fulfilled,
         )
         return regime._replace(production_quotas=(*regime.production_quotas, terms))

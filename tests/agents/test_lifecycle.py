@@ -182,6 +182,14 @@ def test_a_planned_project_is_decided_when_its_margin_covers_the_charge_for_long
     assert advance(life, 6, margin=0.0, project=1.01 * charge) == [3] * 5 + [2]
 
 
+def test_a_project_with_its_permits_is_decided_sooner_and_delayed_less():
+    """Two clear months instead of six, and half the delay."""
+    life = lifecycle(scenario=PLAIN, status="permitted", delay_months=6.0)
+    assert advance(life, 2, margin=0.0, project=1e9) == [3, 2]
+    assert life.left_months[0] == 24.0 + 3.0
+    assert life.outlay_usd_per_month[0] * 27.0 == pytest.approx(24e6)
+
+
 def test_a_planned_project_waits_for_its_announced_year():
     """Two years of building for mid 2027 cannot be decided before mid 2025."""
     life = lifecycle(scenario=PLAIN, status="planned", start_year=2027.0)

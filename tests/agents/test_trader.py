@@ -14,6 +14,7 @@ from rare_market.agents.trader import (
     ask_curve,
     expected_gain_share,
     expected_price_usd_per_kg,
+    news_share,
     smooth,
     state_ask_usd_per_kg,
     storage_target_t,
@@ -200,3 +201,9 @@ def test_cover_is_usual_in_a_quiet_market_rises_with_gain_and_alarm_and_falls_wi
 def test_alarm_rises_at_once_and_is_forgotten_slowly():
     assert alarmed_share(column(0.0), column(0.6), 10.0)[0] == 0.6
     assert alarmed_share(column(0.6), column(0.0), 10.0)[0] == pytest.approx(0.54)
+
+
+def test_only_a_worsening_is_news():
+    """A loss of 0.3 announced last month and 0.5 now alarms by 0.2; one that stays, not again."""
+    announced, known = column(0.5, 0.5, 0.2), column(0.3, 0.5, 0.5)
+    assert news_share(announced, known).tolist() == pytest.approx([0.2, 0.0, 0.0])

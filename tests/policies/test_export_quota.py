@@ -14,7 +14,7 @@ from rare_market.records import Records
 from rare_market.scenario import Scenario
 from tests.conftest import run
 
-QUOTA_T_PER_YEAR = 20_000.0
+QUOTA_T_PER_YEAR = 15_000.0
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,11 @@ def rent_usd(records: Records, *kinds: str) -> np.ndarray:
 
 
 def test_exports_of_the_counted_goods_stay_within_the_quota(limited, short_run):
-    """Every month in force, and the quota is used up."""
+    """Every year in force; part goes unused while holders keep asking the last rent."""
     leaving = exports_t(limited)[12:]
-    assert (leaving <= QUOTA_T_PER_YEAR / 12 + 1e-6).all()
-    assert (leaving >= QUOTA_T_PER_YEAR / 12 - 1e-3).all()
+    a_year = leaving[: len(leaving) // 12 * 12].reshape(-1, 12).sum(axis=1)
+    assert (a_year <= QUOTA_T_PER_YEAR + 1e-3).all()
+    assert (a_year >= 0.5 * QUOTA_T_PER_YEAR).all()
     assert exports_t(short_run)[12:].min() > QUOTA_T_PER_YEAR / 12
 
 

@@ -44,3 +44,18 @@ def test_formal_mines_stay_within_the_quota_and_use_it_up():
         if month < 3:
             assert made == pytest.approx(most)  # later some mines are full and make less
     assert p.output_t[informal].sum() > 0.0
+
+
+def test_a_fulfilled_quota_is_opened_by_the_mines_that_move_with_it():
+    """A quarter more than in 2024: output follows at once, though the state's rule would not."""
+    wide = {"start_year": 2024.0, "quota_t_per_year": 330_000.0}
+    plan, limit = (
+        RareEarthMarket(Scenario(years=1), [ProductionQuota(**wide, fulfilled=fulfilled)])
+        for fulfilled in (True, False)
+    )
+    for market in (plan, limit):
+        market.step()
+    p, c = plan.producers, plan.catalogue
+    formal = c.of_stage("concentrate")[p.good] & (p.place == c.china) & ~p.life.informal
+    assert plan.producers.output_t[formal].sum() == pytest.approx(330_000.0 / 12, rel=0.05)
+    assert limit.producers.output_t[formal].sum() < 290_000.0 / 12

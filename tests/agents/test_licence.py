@@ -1,0 +1,67 @@
+"""Holders of export licences: what they ask, and how a rent outlives the scarcity that made it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rare_market.agents.licence import LicenceHolders, licence_ask_usd_per_kg
+from rare_market.model import RareEarthMarket
+from rare_market.policies import ExportQuota
+from rare_market.regime import ExportQuota as Terms
+from rare_market.scenario import Scenario
+
+TIGHT = Terms(origin=0, goods=np.array([True, False]), quota_t=100.0, to_exporters=True)
+
+
+def holders(sold: list[float], rents: list[float], terms: Terms = TIGHT) -> LicenceHolders:
+    some = LicenceHolders(fall_per_month=0.2, memory_months=1.0)
+    for share, rent in zip(sold, rents, strict=True):
+        some.learn([terms], np.array([rent]), np.array([share]))
+    return some
+
+
+def test_licences_sold_out_are_asked_the_same_rent_again():
+    assert holders([1.0], [40.0]).ask_usd_per_kg(TIGHT) == 40.0
+
+
+def test_unsold_licences_are_let_go_slowly():
+    """With nothing sold a fifth a month, with half sold a tenth."""
+    assert holders([0.0], [40.0]).ask_usd_per_kg(TIGHT) == pytest.approx(32.0)
+    assert holders([0.5], [40.0]).ask_usd_per_kg(TIGHT) == pytest.approx(36.0)
+    assert licence_ask_usd_per_kg(40.0, 0.0, 0.0) == 40.0
+
+
+def test_one_month_without_trade_says_little():
+    """Holders look at the share sold over some months."""
+    some = LicenceHolders(fall_per_month=0.2, memory_months=4.0)
+    some.learn([TIGHT], np.array([40.0]), np.array([1.0]))
+    some.learn([TIGHT], np.array([40.0]), np.array([0.0]))
+    assert some.ask_usd_per_kg(TIGHT) == pytest.approx(40.0 * (1.0 - 0.2 / 4.0))
+
+
+def test_a_treasury_asks_nothing_and_an_ended_quota_is_forgotten():
+    sold_by_state = TIGHT._replace(to_exporters=False)
+    assert holders([1.0], [40.0], sold_by_state).ask_usd_per_kg(sold_by_state) == 0.0
+    some = holders([1.0], [40.0])
+    some.learn([], np.zeros(0), np.zeros(0))
+    assert some.ask_usd_per_kg(TIGHT) == 0.0
+
+
+def test_a_rent_outlives_the_scarcity_that_made_it():
+    """A tight quota, then a wide one: the rent fades, sooner where holders let go at once."""
+
+    def rents(fall_per_month: float) -> list[float]:
+        quotas = [
+            ExportQuota(start_year=2024.0, duration_years=0.5, quota_t_per_year=10_000.0),
+            ExportQuota(start_year=2024.5, duration_years=1.5, quota_t_per_year=90_000.0),
+        ]
+        market = RareEarthMarket(Scenario(years=1, licence_fall_per_month=fall_per_month), quotas)
+        for _ in range(10):
+            market.step()
+        return [float(r.max()) for r in market.records.quota_rent_usd_per_kg]
+
+    slow, quick = rents(0.2), rents(1.0)
+    assert slow[5] > 0.0
+    assert 0.0 < slow[9] < slow[6]
+    assert quick[9] < slow[9]
