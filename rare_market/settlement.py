@@ -578,12 +578,14 @@ def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
               \bar q = \bar u\,(\bar P/P_0)^{\varepsilon}
 
     The area under the demand curve of the month, cut at the price :math:`\bar P` above which a
-    buyer goes without. Less what is paid for it, it is the consumer surplus.
+    buyer goes without. Less what is paid for it, it is the consumer surplus. Tonnes are those of
+    the first design: a product redesigned to hold less serves as before and is worth what it was.
+    What the redesign itself costs is not known and not counted.
     """
     b = buyers
     return _use_value_usd(
-        b.normal_use_t(period), b.consumed_t, b.elasticity, b.first_price_usd_per_kg,
-        b.most_usd_per_kg,
+        b.normal_use_t(period) / b.intensity_share, b.consumed_t / b.intensity_share,
+        b.elasticity, b.first_price_usd_per_kg, b.most_usd_per_kg,
     )  # fmt: skip
 
 

