@@ -208,31 +208,17 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Clear all goods under the regime."""
         self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
         result = self.posted.clear(self.book.layout)
-        quotas, bound = self.regime.export_quotas, len(self.binding)
-        scarcity, given = np.zeros(len(quotas)), result.quota_rent_usd_per_kg
-        scarcity[self.binding] = given[:bound]
-        ask = np.zeros(len(quotas))
-        ask[self.binding] = self.licence_ask_usd_per_kg
-        self.scarcity_usd_per_kg = scarcity
-        self.clearing = result._replace(
-            quota_rent_usd_per_kg=np.append(scarcity + ask, given[bound:])
+        bound, given = len(self.binding), result.quota_rent_usd_per_kg
+        self.scarcity_usd_per_kg = np.zeros(len(self.regime.export_quotas))
+        self.scarcity_usd_per_kg[self.binding] = given[:bound]
+        rent = self.scarcity_usd_per_kg.copy()
+        rent[self.binding] = self.licence_holders.sell(
+            [self.regime.export_quotas[i] for i in self.binding],
+            given[:bound],
+            self.posted.quotas.quota_t[:bound],
+            result.flow_t,
         )
-        left_t = self.posted.quotas.quota_t[:bound]
-        sold_t = [self._left_t(quotas[i], result.flow_t) for i in self.binding]
-        used = np.where(left_t > 0.0, np.array(sold_t) / np.maximum(left_t, 1e-9), 1.0)
-        self.licence_holders.learn(
-            [quotas[i] for i in self.binding],
-            (scarcity + ask)[self.binding],
-            np.clip(used, 0.0, 1.0),
-        )
-
-    @staticmethod
-    def _left_t(quota: ExportQuota, flow_t: np.ndarray) -> float:
-        """Tonnes under a quota that left its origin, of ``[good, origin, demand node]``."""
-        classes = flow_t.shape[2] // flow_t.shape[1]
-        sent_t = flow_t[quota.goods, quota.origin]
-        home = slice(quota.origin * classes, (quota.origin + 1) * classes)
-        return float(sent_t.sum() - sent_t[:, home].sum())
+        self.clearing = result._replace(quota_rent_usd_per_kg=np.append(rent, given[bound:]))
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
@@ -443,11 +429,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         destination = [-1] * len(origin)
         counted = [r.export_quotas[i].goods for i in self.binding]
         left_t = [left_t[i] for i in self.binding]
-        asks = [self.licence_holders.ask_usd_per_kg(r.export_quotas[i]) for i in self.binding]
-        self.licence_ask_usd_per_kg = np.array(asks, dtype=float)
-        for i, ask in zip(self.binding, asks, strict=True):
+        for i in self.binding:
             quota = r.export_quotas[i]
             abroad = np.arange(places) != quota.origin
+            ask = self.licence_holders.ask_usd_per_kg(quota)
             cost[np.ix_(quota.goods, [quota.origin], abroad)] += ask
         limit_t = np.full(cost.shape, np.inf)
         shared: list[tuple[int, int, int, float]] = []

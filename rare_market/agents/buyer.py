@@ -13,6 +13,8 @@ from rare_market.agents.trader import (
     alarmed_share,
     expected_gain_share,
     expected_price_usd_per_kg,
+    filled_t,
+    unfilled_share,
     wanted_cover_months,
     wanted_t,
 )
@@ -308,17 +310,12 @@ def _settle(
     """See :meth:`Buyers.settle`."""
     s = numbers[0]
     for i in range(len(used_t)):
-        bought_t[i] = 0.0
-        for k in range(i * BID_STEPS, (i + 1) * BID_STEPS):
-            bought_t[i] += bid_fill_t[k]
+        bought_t[i] = filled_t(bid_fill_t, i, BID_STEPS)
         held_t = inventory_t[i] + bought_t[i]
         consumed_t[i] = min(used_t[i], held_t)
         shortage_t[i] = used_t[i] - consumed_t[i]
         inventory_t[i] = held_t - consumed_t[i]
-        unfilled = 0.0
-        if want_t[i] > 1e-9:
-            unfilled = 1.0 - bought_t[i] / max(URGENT_SHARE * want_t[i], 1e-9)
-            unfilled = min(max(unfilled, 0.0), 1.0)
+        unfilled = unfilled_share(bought_t[i], URGENT_SHARE * want_t[i])
         alarm_share[i] = alarmed_share(alarm_share[i], unfilled, s.alarm_months)
 
 

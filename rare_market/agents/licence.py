@@ -29,6 +29,14 @@ def licence_ask_usd_per_kg(
     return rent_usd_per_kg * (1.0 - fall_per_month * (1.0 - used_share))
 
 
+def let_out_t(quota: ExportQuota, flow_t: np.ndarray) -> float:
+    """Tonnes of the goods of a quota that left its origin, of ``[good, origin, demand node]``."""
+    classes = flow_t.shape[2] // flow_t.shape[1]
+    sent_t = flow_t[quota.goods, quota.origin]
+    home = slice(quota.origin * classes, (quota.origin + 1) * classes)
+    return float(sent_t.sum() - sent_t[:, home].sum())
+
+
 class LicenceHolders:
     """What the holders of the licences of each quota ask.
 
@@ -51,26 +59,36 @@ class LicenceHolders:
             return 0.0
         return self._ask_usd_per_kg.get(_key(quota), 0.0)
 
-    def learn(
-        self, quotas: list[ExportQuota], rent_usd_per_kg: np.ndarray, used_share: np.ndarray
-    ) -> None:
-        """Set next month's asks; those of quotas no longer in force are forgotten.
+    def sell(
+        self,
+        quotas: list[ExportQuota],
+        scarcity_usd_per_kg: np.ndarray,
+        left_t: np.ndarray,
+        flow_t: np.ndarray,
+    ) -> np.ndarray:
+        """Sell a month's licences and set next month's asks; returns the rents paid, ``[quota]``.
+
+        What was asked for a quota no longer in force is forgotten.
 
         Parameters
         ----------
         quotas
             that could bind this month.
-        rent_usd_per_kg, used_share
-            ``[quota]`` what buyers paid, and the part of the tonnage that left.
+        scarcity_usd_per_kg, left_t
+            ``[quota]`` shadow price, and tonnage there was to sell.
+        flow_t
+            ``[good, origin, demand node]`` tonnes that moved.
         """
-        self._used_share = {
-            _key(quota): self._smoothed(_key(quota), used)
-            for quota, used in zip(quotas, used_share.tolist(), strict=True)
-        }
-        self._ask_usd_per_kg = {
-            key: licence_ask_usd_per_kg(rent, self._used_share[key], self._fall_per_month)
-            for key, rent in zip(map(_key, quotas), rent_usd_per_kg.tolist(), strict=True)
-        }
+        asks, used = {}, {}
+        rent = np.empty(len(quotas))
+        for i, quota in enumerate(quotas):
+            sold_t, key = let_out_t(quota, flow_t), _key(quota)
+            share = min(max(sold_t / left_t[i], 0.0), 1.0) if left_t[i] > 0.0 else 1.0
+            rent[i] = self.ask_usd_per_kg(quota) + scarcity_usd_per_kg[i]
+            used[key] = self._smoothed(key, share)
+            asks[key] = licence_ask_usd_per_kg(float(rent[i]), used[key], self._fall_per_month)
+        self._ask_usd_per_kg, self._used_share = asks, used
+        return rent
 
     def _smoothed(self, key: tuple[int, bytes], used_share: float) -> float:
         before = self._used_share.get(key, used_share)

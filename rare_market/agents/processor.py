@@ -22,10 +22,12 @@ from rare_market.agents.trader import (
     at,
     expected_gain_share,
     expected_price_usd_per_kg,
+    filled_t,
     least_output_t,
     normal_stock_t,
     smooth,
     storage_target_t,
+    unfilled_share,
     wanted_cover_months,
     wanted_t,
 )
@@ -74,7 +76,7 @@ def wanted_activity_t(
     return np.maximum(sales_t + (target_t - stock_t) / adjust_months, 0.0) / coefficient
 
 
-def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: float) -> np.ndarray | float:
+def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: np.ndarray) -> np.ndarray:
     r"""Least activity of a state group's separator: :math:`x \ge \alpha\,q`.
 
     The separation quota goes with the mining quota (94 to 97 % of it, 2018 to 2024), so what the
@@ -85,7 +87,7 @@ def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: float) -> n
     mine_output_t
         ``[plant]`` ore :math:`q` of the group's mines this month.
     aim_share
-        :math:`\alpha`, the weight of output in the group's aims.
+        ``[plant]`` :math:`\alpha`, the weight of output in the group's aims; 0 for private plants.
     """
     return aim_share * mine_output_t
 
@@ -194,7 +196,7 @@ class Processors:
         self.stock_change_t = np.zeros_like(self.sales_t)
         self._numbers = scenario.numbers()
         self._state_owned = life.state_owned[self.product.row]
-        self._flexible = np.where(life.state_owned, 1.0 - scenario.state_output_aim_share, 1.0)
+        self._output_aim_share = np.where(life.state_owned, scenario.state_output_aim_share, 0.0)
         # the book
         leg = np.repeat(np.arange(len(self.product.row)), ASK_STEPS)
         self.ask_row = self.product.row[leg]
@@ -428,16 +430,13 @@ class Processors:
         price = self.product_price_usd_per_kg(bulletin)
         payment, _ = self.contract_payment_usd_per_kg(price, regime)
         worth = self.worth_usd_per_kg(price + payment)
-        planned_t = planned_activity_t(
-            mine_output_t, float(self._numbers["state_output_aim_share"][0])
-        )
-        planned_t = np.where(life.state_owned, planned_t, 0.0)
+        planned_t = planned_activity_t(mine_output_t, self._output_aim_share)
         cost, margin = _choose_activity(
             feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
             worth, self.sales_t, self.product_stock_t, self.stock_target_t(bulletin),
             self.conversion_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
-            planned_t, life.state_owned, self._flexible, bulletin.price_usd_per_kg, self.activity_t,
-            self.wanted_activity_t, self._numbers,
+            planned_t, life.state_owned, self._output_aim_share, bulletin.price_usd_per_kg,
+            self.activity_t, self.wanted_activity_t, self._numbers,
         )  # fmt: skip
         self.activity_t, operating_cost_usd = _produce(
             feed.row, feed.coefficient, leg.row, leg.coefficient, self.wanted_activity_t,
@@ -674,9 +673,7 @@ def _settle_products(
 ) -> None:
     """Take what was sold out of stock, ``[product leg]``; ``settled_t`` is stock a month before."""
     for i in range(len(stock_t)):
-        market_t = 0.0
-        for k in range(i * ASK_STEPS, (i + 1) * ASK_STEPS):
-            market_t += fill_t[k]
+        market_t = filled_t(fill_t, i, ASK_STEPS)
         stock_t[i] = max(stock_t[i] - market_t, 0.0)
         sold_t[i] = market_t + contract_t[i]
         stock_change_t[i] = stock_t[i] - settled_t[i]
@@ -696,14 +693,11 @@ def _settle_feeds(
     """Put what was bought into stock, ``[feed leg]``; what pays and was not delivered alarms."""
     s = numbers[0]
     for i in range(len(stock_t)):
-        bought_t = 0.0
-        for k in range(i * BID_STEPS, (i + 1) * BID_STEPS):
-            bought_t += fill_t[k]
+        bought_t = filled_t(fill_t, i, BID_STEPS)
         stock_t[i] += bought_t
         unfilled = 0.0
-        if netback_usd_per_kg[i] > price_usd_per_kg[i] and want_t[i] > 1e-9:
-            unfilled = 1.0 - bought_t / max(URGENT_SHARE * want_t[i], 1e-9)
-            unfilled = min(max(unfilled, 0.0), 1.0)
+        if netback_usd_per_kg[i] > price_usd_per_kg[i]:
+            unfilled = unfilled_share(bought_t, URGENT_SHARE * want_t[i])
         alarm_share[i] = alarmed_share(alarm_share[i], unfilled, s.alarm_months)
 
 
@@ -725,7 +719,7 @@ def _choose_activity(
     age_months: np.ndarray,
     planned_t: np.ndarray,
     state_owned: np.ndarray,
-    flexible: np.ndarray,
+    output_aim_share: np.ndarray,
     price_usd_per_kg: np.ndarray,
     last_activity_t: np.ndarray,
     wanted_activity: np.ndarray,
@@ -756,7 +750,7 @@ def _choose_activity(
         opens = 1.0 if age_months[i] < 12 else (START_SHARE if push > 0.0 else 0.0)
         push = s.margin_response * min(max(push, -0.5), 0.5)
         if push < 0.0:
-            push *= flexible[i]
+            push *= 1.0 - output_aim_share[i]
         wanted = weighted[i] / max(revenue[i], 1e-6) * (1.0 + push)
         wanted = max(wanted, able_t[i] * opens, planned_t[i]) if margin_share > -0.5 else 0.0
         if state_owned[i]:

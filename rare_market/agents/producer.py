@@ -15,6 +15,7 @@ from rare_market.agents.trader import (
     aim_state_asks,
     ask_curve,
     expected_price_usd_per_kg,
+    filled_t,
     least_output_t,
     normal_stock_t,
     smooth,
@@ -401,9 +402,7 @@ def _settle(
 ) -> None:
     """See :meth:`Producers.settle`."""
     for i in range(len(inventory_t)):
-        market_t = 0.0
-        for k in range(i * ASK_STEPS, (i + 1) * ASK_STEPS):
-            market_t += fill_t[k]
+        market_t = filled_t(fill_t, i, ASK_STEPS)
         inventory_t[i] = max(inventory_t[i] - market_t, 0.0)
         sold_t[i] = market_t + tied_t[i]
         cash_usd[i] += revenue_usd[i]

@@ -23,6 +23,7 @@ ASK_EDGES_MONTHS = np.array([0.5, 0.85, 1.15])
 ASK_READ_MONTHS = np.array([0.5, 0.8, 1.0, 1.5])
 ASK_STEPS = len(ASK_READ_MONTHS)
 ASK_FACTOR_RANGE = (0.6, 1.6)
+SMALLEST_ORDER_T = 1e-6  # a gram; of smaller orders it is not asked whether they were filled
 
 
 class Trader(mesa.Agent):  # type: ignore[misc]  # mesa ships no types
@@ -270,6 +271,23 @@ def wanted_t(
     """What users buy: their use, and part of what their stock lacks of its cover; not negative."""
     gap_t = use_t * cover_months - stock_t
     return np.maximum(use_t + gap_t / adjust_months, 0.0)
+
+
+@compiled
+def filled_t(fill_t: np.ndarray, row: int, steps: int) -> float:
+    """What the orders of a row came to, of ``[row x step]`` fills."""
+    total_t = 0.0
+    for k in range(row * steps, (row + 1) * steps):
+        total_t += fill_t[k]
+    return total_t
+
+
+@compiled
+def unfilled_share(bought_t: float, urgent_t: float) -> float:
+    """Part of urgent orders that was not filled, 0 to 1; none of orders for nothing."""
+    if urgent_t <= SMALLEST_ORDER_T:
+        return 0.0
+    return min(max(1.0 - bought_t / urgent_t, 0.0), 1.0)
 
 
 @compiled

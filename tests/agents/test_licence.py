@@ -14,37 +14,49 @@ from rare_market.scenario import Scenario
 TIGHT = Terms(origin=0, goods=np.array([True, False]), quota_t=100.0, to_exporters=True)
 
 
-def holders(sold: list[float], rents: list[float], terms: Terms = TIGHT) -> LicenceHolders:
+def sell(holders: LicenceHolders, share: float, scarcity: float, terms: Terms = TIGHT) -> float:
+    """Sell a share of 100 t in a month, and 7 t at home; returns the rent paid."""
+    flow_t = np.zeros((2, 2, 2))
+    flow_t[0, 0] = 7.0, share * 100.0
+    flow_t[1, 0] = 5.0  # of a good it does not count
+    (rent,) = holders.sell([terms], np.array([scarcity]), np.array([100.0]), flow_t)
+    return float(rent)
+
+
+def holders(share: float, scarcity: float, terms: Terms = TIGHT) -> LicenceHolders:
     some = LicenceHolders(fall_per_month=0.2, memory_months=1.0)
-    for share, rent in zip(sold, rents, strict=True):
-        some.learn([terms], np.array([rent]), np.array([share]))
+    assert sell(some, share, scarcity, terms) == scarcity
     return some
 
 
+def test_buyers_pay_what_is_asked_and_the_shadow_price_on_top():
+    assert sell(holders(1.0, 40.0), 1.0, 15.0) == 55.0
+
+
 def test_licences_sold_out_are_asked_the_same_rent_again():
-    assert holders([1.0], [40.0]).ask_usd_per_kg(TIGHT) == 40.0
+    assert holders(1.0, 40.0).ask_usd_per_kg(TIGHT) == 40.0
 
 
 def test_unsold_licences_are_let_go_slowly():
     """With nothing sold a fifth a month, with half sold a tenth."""
-    assert holders([0.0], [40.0]).ask_usd_per_kg(TIGHT) == pytest.approx(32.0)
-    assert holders([0.5], [40.0]).ask_usd_per_kg(TIGHT) == pytest.approx(36.0)
+    assert holders(0.0, 40.0).ask_usd_per_kg(TIGHT) == pytest.approx(32.0)
+    assert holders(0.5, 40.0).ask_usd_per_kg(TIGHT) == pytest.approx(36.0)
     assert licence_ask_usd_per_kg(40.0, 0.0, 0.0) == 40.0
 
 
 def test_one_month_without_trade_says_little():
     """Holders look at the share sold over some months."""
     some = LicenceHolders(fall_per_month=0.2, memory_months=4.0)
-    some.learn([TIGHT], np.array([40.0]), np.array([1.0]))
-    some.learn([TIGHT], np.array([40.0]), np.array([0.0]))
+    sell(some, 1.0, 40.0)
+    assert sell(some, 0.0, 0.0) == 40.0
     assert some.ask_usd_per_kg(TIGHT) == pytest.approx(40.0 * (1.0 - 0.2 / 4.0))
 
 
 def test_a_treasury_asks_nothing_and_an_ended_quota_is_forgotten():
     sold_by_state = TIGHT._replace(to_exporters=False)
-    assert holders([1.0], [40.0], sold_by_state).ask_usd_per_kg(sold_by_state) == 0.0
-    some = holders([1.0], [40.0])
-    some.learn([], np.zeros(0), np.zeros(0))
+    assert holders(1.0, 40.0, sold_by_state).ask_usd_per_kg(sold_by_state) == 0.0
+    some = holders(1.0, 40.0)
+    some.sell([], np.zeros(0), np.zeros(0), np.zeros((2, 2, 2)))
     assert some.ask_usd_per_kg(TIGHT) == 0.0
 
 

@@ -49,6 +49,13 @@ def test_exports_of_the_counted_goods_stay_within_the_quota(limited, short_run):
     assert exports_t(short_run)[12:].min() > QUOTA_T_PER_YEAR / 12
 
 
+def test_a_quota_sold_by_the_treasury_is_used_up_every_month():
+    """Nobody keeps licences back for last month's rent, and there is more demand than quota."""
+    terms = {"quota_t_per_year": QUOTA_T_PER_YEAR, "licences_sold": True, "carries_over": False}
+    leaving = exports_t(run([ExportQuota(start_year=2025.0, **terms)]))[12:]
+    np.testing.assert_allclose(leaving, QUOTA_T_PER_YEAR / 12, rtol=1e-6)
+
+
 @pytest.mark.parametrize("sold", [False, True])
 def test_the_rent_goes_to_the_holder_of_the_licences(sold):
     """Rent per tonne times the tonnes let out, to the sellers in China or to its treasury."""
