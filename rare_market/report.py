@@ -62,8 +62,22 @@ LINES = (
     Column("public_cost_musd", "public cost of the schemes, net of resale", "billion USD", 1e-3, 2),
     Column("public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0),
     Column(
+        "public_cost_discounted_usd_per_kg_secured",
+        "cost per kg secured, at 5 % a year",
+        "USD/kg",
+        1,
+        0,
+    ),
+    Column(
         "public_cost_usd_per_kg_per_year_kept",
         "public cost per unit of separation kept alive",
+        "USD per kg feed/year",
+        1,
+        0,
+    ),
+    Column(
+        "public_cost_discounted_usd_per_kg_per_year_kept",
+        "cost per unit kept alive, at 5 % a year",
         "USD per kg feed/year",
         1,
         0,
@@ -76,17 +90,11 @@ LINES = (
         0,
     ),
     Column(
-        "public_cost_discounted_usd_per_kg_secured", "the first, discounted at 5 %", "USD/kg", 1, 0
-    ),
-    Column(
-        "public_cost_discounted_usd_per_kg_per_year_kept",
-        "the second, discounted at 5 %",
-        "USD per kg feed/year",
+        "public_cost_discounted_musd_per_point",
+        "cost per point removed, at 5 % a year",
+        "million USD",
         1,
         0,
-    ),
-    Column(
-        "public_cost_discounted_musd_per_point", "the third, discounted at 5 %", "million USD", 1, 0
     ),
     Column(
         "allied_welfare_change_musd", "welfare of allies, against no policy", "billion USD", 1e-3, 2
