@@ -11,7 +11,7 @@ import gc
 import json
 import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from rare_market.policies import (
     Undercutting,
 )
 from rare_market.records import Records
+from rare_market.runner import LocalProcesses
 from rare_market.scenario import Scenario
 from rare_market.series import BLOCKED_SERIES, HEADLINE_GOOD, SERIES
 
@@ -351,8 +352,7 @@ def compare(
             if progress:
                 progress(len(task[2]))
     else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with LocalProcesses(workers).open() as pool:
             waiting = {pool.submit(_run_chunk, *task) for task in tasks}
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)

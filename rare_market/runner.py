@@ -25,6 +25,7 @@ from concurrent.futures import (
 )
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -91,8 +92,7 @@ class LocalProcesses:
         """Start the processes."""
         if self.processes == 1:
             return Serial()
-        context = multiprocessing.get_context("spawn")
-        return _closing(ProcessPoolExecutor(self.processes, mp_context=context))
+        return _closing(ProcessPoolExecutor(self.processes, mp_context=_clean_processes()))
 
     def count(self) -> int:
         """Number of processes."""
@@ -316,6 +316,19 @@ def _failure(error: Exception) -> Failure:
         f"{type(error).__name__}: {text}" if text else type(error).__name__,
         f"{Path(last.filename).name}:{last.lineno} {last.name}",
     )
+
+
+def _clean_processes() -> BaseContext:
+    """Processes that inherit nothing: forked from one that has only imported the model, if can be.
+
+    That one is started with the first pool and serves all later ones, so a worker need not import
+    anything again.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "rare_market.model"])
+    return context
 
 
 @contextmanager

@@ -99,18 +99,16 @@ def test_the_model_gives_the_same_bytes_in_other_processes_and_under_other_hash_
         np.testing.assert_array_equal(swept[name], comparison[name])
 
 
-def test_a_dask_scheduler_gives_the_same_bytes_also_when_a_worker_dies(
-    undisturbed, tmp_path, monkeypatch
-):
+def test_a_dask_scheduler_gives_the_same_bytes_also_when_a_worker_dies(undisturbed, tmp_path):
     from distributed import LocalCluster
 
-    monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
+    killed_once = fakes.MurderedOnce(tmp_path / "killed")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         dask = DaskCluster(cluster.scheduler_address)
         try:
             sweep(undisturbed.design, tmp_path / "s", dask, measure=fakes.quick, batch=4)
             assert bytes_of(tmp_path / "s") == bytes_of(undisturbed.folder)
-            store = sweep(undisturbed.design, tmp_path / "k", dask, measure=fakes.murdered_once)
+            store = sweep(undisturbed.design, tmp_path / "k", dask, measure=killed_once)
             assert (store.state == FINISHED).all()
             assert (tmp_path / "killed").exists()
             pd.testing.assert_frame_equal(store.runs(), undisturbed.runs())
@@ -162,10 +160,10 @@ def test_a_run_that_kills_its_worker_is_named_and_all_others_finish(undisturbed,
     assert (store.state == WAITING).sum() == 0
 
 
-def test_a_worker_that_is_killed_once_costs_nothing(undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setenv("KILLED_ONCE", str(tmp_path / "killed"))
+def test_a_worker_that_is_killed_once_costs_nothing(undisturbed, tmp_path):
+    killed_once = fakes.MurderedOnce(tmp_path / "killed")
     workers = LocalProcesses(2)
-    store = sweep(undisturbed.design, tmp_path / "s", workers, measure=fakes.murdered_once)
+    store = sweep(undisturbed.design, tmp_path / "s", workers, measure=killed_once)
     assert (tmp_path / "killed").exists()
     pd.testing.assert_frame_equal(store.runs(), undisturbed.runs())
 
