@@ -1,8 +1,8 @@
 """The order book of a month: who offers and who asks for what, where and at what limit.
 
 Which trader may post which good in which place is fixed for a run, so the grouping of orders by
-market is computed once; each month only quantities and limits change. An order a trader does not
-want this month has quantity zero.
+market is computed once, and again when buyers change their class; each month only quantities and
+limits change. An order a trader does not want this month has quantity zero.
 """
 
 from __future__ import annotations
@@ -157,6 +157,12 @@ class Book:
         self._traders = int(first_trader[-1])
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
+        self.group()
+
+    def group(self) -> None:
+        """Group the orders by market, with the buyer classes that traders are of now."""
+        classes = [cohort.bid_class for cohort in self._cohorts.values()]
+        self.bids.buyer_class[:] = np.concatenate(classes)
         self.bid_node = self.bids.place * len(BUYER_CLASSES) + self.bids.buyer_class
         self._bid_cell = self.bids.good * self._shape[1] * self._shape[2] + self.bid_node
         # markets where someone may bid, ``[good, place, buyer class]`` bool

@@ -10,14 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.inputs import Tables
+from rare_market.inputs import END_USES, Tables
 
 CHINA = "CHN"
 STAGES = ("concentrate", "oxide", "metal", "magnet", "scrap")
 FACILITY_STAGES = ("mine", "separation", "metal", "magnet", "recycling")
-# bound: buys only goods of an origin that is not excluded; domestic: only of its own place
-BUYER_CLASSES = ("open", "bound", "domestic")
-OPEN, BOUND, DOMESTIC = range(3)
+# bound: buys only goods of an origin that is not excluded; domestic: only of its own place;
+# military: open, and told apart from others while a rule tells end uses apart
+BUYER_CLASSES = ("open", "bound", "domestic", "military")
+OPEN, BOUND, DOMESTIC, MILITARY = range(4)
+CIVIL_USE, MILITARY_USE = range(len(END_USES))
 MONTHS_PER_YEAR = 12
 
 

@@ -32,11 +32,13 @@ __all__ = [
 BASE_YEAR = 2024  # the year that the shipped tables describe
 TOLERANCE = 1e-6  # tonnes per unit of activity, percentage points
 EXTERNAL_PARTS = ("waste", "water", "gas", "land", "radioactivity", "restoration")
+END_USES = ("civil", "military")
 ANY = "any"  # a place that stands for every place
 VOCABULARY: dict[str, set[Any]] = {
     "confidence": {"A", "B", "C"},
     "role": {"input", "output"},
     "allied": {"yes", "no"},
+    "end_use": set(END_USES),
     "ownership": {"state", "private", "informal"},
     "status": {"operating", "ramping", "mothballed", "closed"}
     | {"construction", "permitted", "permitting", "planned"},

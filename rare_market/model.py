@@ -23,7 +23,15 @@ from rare_market.compiled import compiled
 from rare_market.content import Content, Touch
 from rare_market.dataset import read_data
 from rare_market.finance import Commitment
-from rare_market.goods import BOUND, BUYER_CLASSES, MONTHS_PER_YEAR
+from rare_market.goods import (
+    BOUND,
+    BUYER_CLASSES,
+    CIVIL_USE,
+    MILITARY,
+    MILITARY_USE,
+    MONTHS_PER_YEAR,
+    OPEN,
+)
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
@@ -140,6 +148,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             provenance_of(s, self.policies, data.checksums),
         )
         self.external_usd_per_kg = data.external_usd_per_kg.sum(axis=0)
+        self.military_share = world.military_share()
         self.commitments: dict[int, Commitment] = {}
         asked = (policy.content(data.catalogue) for policy in self.in_order)
         touches = tuple(dict.fromkeys(touch for touch in asked if touch))
@@ -176,6 +185,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             news = news_share(regime.announced_alarm_share, known)
             regime = regime._replace(announced_alarm_share=news)
         self.regime = regime
+        if self.buyers.tell_apart(regime.end_uses_apart()):
+            self.book.group()
         self.cost = trade_cost_usd_per_kg(
             self.regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
         )
@@ -398,6 +409,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             reserve_t=self.states.reserve_t,
             touches=self.content.touches,
             content_share=self.content.share,
+            military_share=self.military_share,
             catalogue=self.catalogue,
         )
 
@@ -414,12 +426,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         A limit of zero is no lane. A finite one holds for all buyer classes of a place together:
         where several may use the lane it is a quota of one good; where a good has several such
         lanes, each class gets the part of the limit that it bids for. Contract deliveries have used
-        up their part.
+        up their part. Where military users need permits of their own, these are theirs alone, and
+        a limit for all users is shared with them by what is bid for.
         """
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
-        cost = _lane_cost(self.cost.total, r.flow_limit_t, r.excluded_origin)
-        limited = np.isfinite(r.flow_limit_t)
+        apart, lane_limit_t = r.end_uses_apart(), self._lane_limit_t()
+        cost = _lane_cost(self.cost.total, lane_limit_t, r.excluded_origin)
         left_t = []
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
@@ -436,16 +449,18 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             cost[np.ix_(quota.goods, [quota.origin], abroad)] += ask
         limit_t = np.full(cost.shape, np.inf)
         shared: list[tuple[int, int, int, float]] = []
-        for good, o, d in np.argwhere(limited & (r.flow_limit_t > 0.0)):
-            lane_left_t = max(r.flow_limit_t[good, o, d] - used_t[good, o, d], 0.0)
-            if np.count_nonzero(self.book.has_bids[good, d] & np.isfinite(cost[good, o, d])) < 2:
+        together, civil_t = self.book.has_bids.copy(), lane_limit_t[..., OPEN]
+        together[..., MILITARY] &= ~apart
+        for good, o, d in np.argwhere(np.isfinite(civil_t) & (civil_t > 0.0)):
+            lane_left_t = max(civil_t[good, o, d] - used_t[good, o, d], 0.0)
+            if np.count_nonzero(together[good, d] & np.isfinite(cost[good, o, d])) < 2:
                 limit_t[good, o, d] = lane_left_t
                 continue
             shared.append((int(good), int(o), int(d), lane_left_t))
         lanes = [good for good, *_ in shared]
-        wanted_t = self.book.bid_t() if shared else np.zeros(0)
+        wanted_t = self.book.bid_t() * together if shared else np.zeros(0)
         for good, o, d, lane_left_t in shared:
-            if lanes.count(good) > 1:
+            if lanes.count(good) > 1 or apart[good, d]:
                 part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
                 limit_t[good, o, d] = lane_left_t * part
                 continue
@@ -453,6 +468,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             destination.append(d)
             counted.append(np.arange(goods) == good)
             left_t.append(lane_left_t)
+        military_t = lane_limit_t[..., MILITARY]
+        limit_t[..., MILITARY] = np.where(apart[:, None], military_t, limit_t[..., MILITARY])
         self._keep_off(cost, limit_t)
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
@@ -461,6 +478,28 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
+
+    def _lane_limit_t(self) -> np.ndarray:
+        """Most that may move to buyers of each class, ``[good, origin, destination, class]``.
+
+        The civil classes of a place have theirs together.
+        """
+        r = self.regime
+        limit_t = np.repeat(r.civil_limit_t[..., None], len(BUYER_CLASSES), axis=3)
+        apart = r.end_uses_apart()
+        if not apart.any():
+            return limit_t
+        wanted_t = self.book.bid_t()
+        part = wanted_t[..., MILITARY] / np.maximum(wanted_t.sum(axis=2), SMALLEST_T)
+        free = np.isinf(r.flow_limit_t)
+        of_all_t = np.where(free, 0.0, r.flow_limit_t)
+        civil_t, military_t = (
+            np.minimum(np.where(free, np.inf, of_all_t * share[:, None]), r.permitted_t[use])
+            for use, share in ((CIVIL_USE, 1.0 - part), (MILITARY_USE, part))
+        )
+        own_t = np.repeat(civil_t[..., None], len(BUYER_CLASSES), axis=3)
+        own_t[..., MILITARY] = military_t
+        return np.where(apart[:, None, :, None], own_t, limit_t)
 
     def _keep_off(self, cost: np.ndarray, limit_t: np.ndarray) -> None:
         """Limit what bound buyers get of each origin to its share of what is untouched there.
@@ -504,7 +543,7 @@ SMALLEST_T = 1e-9  # of a lane: less is no lane
 
 @compiled
 def _lane_cost(
-    cost_usd_per_kg: np.ndarray, flow_limit_t: np.ndarray, excluded_origin: np.ndarray
+    cost_usd_per_kg: np.ndarray, lane_limit_t: np.ndarray, excluded_origin: np.ndarray
 ) -> np.ndarray:
     """Cost of lanes by buyer class, ``[good, origin, destination, buyer class]``; inf: no lane."""
     goods, places, _ = cost_usd_per_kg.shape
@@ -514,7 +553,7 @@ def _lane_cost(
         for o in range(places):
             for d in range(places):
                 for c in range(classes):
-                    closed = flow_limit_t[g, o, d] <= 0.0 or excluded_origin[c, g, o, d]
+                    closed = lane_limit_t[g, o, d, c] <= 0.0 or excluded_origin[c, g, o, d]
                     cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
     return cost
 

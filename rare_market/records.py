@@ -82,6 +82,8 @@ class Bulletin(NamedTuple):
     touches, content_share
         whose hands on goods are followed, and ``[touch, heap, good, place]`` the part of the goods
         there that they have touched.
+    military_share
+        ``[good, place]`` military part of what open users use.
     catalogue
         codes of goods and places.
     """
@@ -102,6 +104,7 @@ class Bulletin(NamedTuple):
     reserve_t: np.ndarray
     touches: tuple[Touch, ...]
     content_share: np.ndarray
+    military_share: np.ndarray
     catalogue: Catalogue
 
     def prudent_netback_usd_per_kg(self) -> np.ndarray:

@@ -13,7 +13,8 @@ import numpy as np
 from rare_market.content import Touch
 from rare_market.contracts import Offtake, PriceFloor, Scheme, Threat
 from rare_market.finance import Finance
-from rare_market.goods import FACILITY_STAGES
+from rare_market.goods import CIVIL_USE, FACILITY_STAGES, MILITARY_USE
+from rare_market.inputs import END_USES
 
 
 class ExportQuota(NamedTuple):
@@ -126,7 +127,10 @@ class Regime(NamedTuple):
     resource_tax_share
         ``[good, place]`` ad valorem tax on what a mine there sells; paid to the place.
     flow_limit_t
-        tonnes per month, ``inf`` if free.
+        tonnes per month of all users together, ``inf`` if free.
+    permitted_t
+        ``[end use, good, origin, destination]`` tonnes per month that permits allow, ``inf`` if
+        none is needed.
     excluded_origin
         ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
     clean_rules
@@ -189,6 +193,7 @@ class Regime(NamedTuple):
     export_duty_usd_per_kg: np.ndarray
     resource_tax_share: np.ndarray
     flow_limit_t: np.ndarray
+    permitted_t: np.ndarray
     excluded_origin: np.ndarray
     clean_rules: tuple[CleanRule, ...]
     export_quotas: tuple[ExportQuota, ...]
@@ -225,6 +230,15 @@ class Regime(NamedTuple):
     def export_tax_share(self) -> np.ndarray:
         """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
         return self.vat_not_refunded_share + self.export_duty_share
+
+    @property
+    def civil_limit_t(self) -> np.ndarray:
+        """What may go to civil users, contracts included, ``[good, origin, destination]``."""
+        return np.minimum(self.flow_limit_t, self.permitted_t[CIVIL_USE])
+
+    def end_uses_apart(self) -> np.ndarray:
+        """Where military users need permits of their own, ``[good, destination]`` bool."""
+        return np.asarray(np.isfinite(self.permitted_t[MILITARY_USE]).any(axis=1))
 
     @property
     def doubted(self) -> bool:
@@ -280,6 +294,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         export_duty_usd_per_kg=np.zeros((goods, places)),
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
+        permitted_t=np.full((len(END_USES), *lanes), np.inf),
         excluded_origin=np.zeros((buyer_classes, *lanes), dtype=bool),
         clean_rules=(),
         export_quotas=(),

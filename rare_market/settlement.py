@@ -121,7 +121,7 @@ def _release_reserves(
         holder, receiver = (np.full(len(good), p) for p in (release.holder, release.receiver))
         if release.holder != release.receiver:
             lane = (good, holder, receiver)
-            reached = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
+            reached = np.isfinite(cost.total[lane]) & (regime.civil_limit_t[lane] > 0)
             tonnes = _within_limits(tonnes * reached, lane, regime, month)
             price = netback_usd_per_kg[good, holder]
             at = ("state", receiver), ("state", holder)
@@ -152,7 +152,7 @@ def _deliver_tied_ore(
     leg = np.searchsorted(m.feed.row, plant)  # a tied plant has one feed
     lane = (p.good[tied], p.place[tied], m.place[plant])
     tonnes, worth = _handed_over(
-        tied, leg, *lane, cost.total, regime.flow_limit_t, m.netback_usd_per_kg,
+        tied, leg, *lane, cost.total, regime.civil_limit_t, m.netback_usd_per_kg,
         p.cheapest_usd_per_kg(), p.inventory_t, m.feed_want_t,
     )  # fmt: skip
     tonnes = _within_limits(tonnes, lane, regime, month)
@@ -219,7 +219,7 @@ def _deliver_offtakes(
     for terms in regime.offtakes:
         buyer = np.full(len(legs.row), terms.buyer)
         lane = (legs.good, legs.place, buyer)
-        reachable = np.isfinite(cost.total[lane]) & (regime.flow_limit_t[lane] > 0)
+        reachable = np.isfinite(cost.total[lane]) & (regime.civil_limit_t[lane] > 0)
         under = terms.goods[legs.good] & terms.places[legs.place] & reachable
         available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
         due = _within_limits(deliveries_t(available, terms.volume_t), lane, regime, month)
@@ -287,10 +287,10 @@ def _take_as_feed(
 
 def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delivered) -> np.ndarray:
     """Deliveries curtailed pro rata where they exceed what the month has left of a lane's limit."""
-    limit_t = _left_t(regime.flow_limit_t, month.lane_t, *lane)
+    limit_t = _left_t(regime.civil_limit_t, month.lane_t, *lane)
     if np.isinf(limit_t).all():
         return tonnes
-    total_t = np.zeros_like(regime.flow_limit_t)
+    total_t = np.zeros_like(month.lane_t)
     np.add.at(total_t, lane, tonnes)
     return tonnes * np.minimum(1.0, limit_t / np.maximum(total_t[lane], 1e-12))
 

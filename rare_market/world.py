@@ -23,11 +23,12 @@ from rare_market.goods import (
     BOUND,
     BUYER_CLASSES,
     FACILITY_STAGES,
+    MILITARY_USE,
     MONTHS_PER_YEAR,
     OPEN,
     codes,
 )
-from rare_market.inputs import ANY, InputError
+from rare_market.inputs import ANY, END_USES, InputError
 from rare_market.learning import Experience
 from rare_market.ledger import trade_cost_usd_per_kg
 from rare_market.products import PAST_YEARS, Products
@@ -37,6 +38,7 @@ from rare_market.scenario import Scenario
 from rare_market.shocks import Shocks, draw_shocks
 
 NO_SCRAP = -1
+SMALLEST_T = 1e-9  # of use: no share of less is computed
 QUOTA_GOOD = "ndpr_oxide"  # the mining quota is set around the NdPr balance
 
 
@@ -203,6 +205,15 @@ class World(NamedTuple):
         m = self.processors
         self.experience.gain(made_by_stage_t(m, self.states.rows), regime.spillover_factor)
         m.learn(self.experience.factor())
+
+    def military_share(self) -> np.ndarray:
+        """Military part of what open users of a place use before the run, ``[good, place]``."""
+        b, feed = self.buyers, self.processors.feed
+        used_t = self.by_good(b.good, b.place, b.demand_t * (b.buyer_class == OPEN))
+        fed_t = feed.coefficient * self.processors.activity_t[feed.row]
+        used_t += self.by_good(feed.good, feed.place, fed_t)
+        military_t = self.by_good(b.good, b.place, b.demand_t * b.military)
+        return military_t / np.maximum(used_t, SMALLEST_T)
 
     def heaps_t(self) -> np.ndarray:
         """Tonnes for sale and in use, ``[heap, good, place]``."""
@@ -619,6 +630,7 @@ def _buyers(
         place=rows["place"],
         good=rows["good"],
         buyer_class=rows["class"],
+        military=(sectors["end_use"][sector] == END_USES[MILITARY_USE]) & (rows["class"] == OPEN),
         demand_t=rows["t"],
         demand_index=growth * shocks.demand[:, sector],
         elasticity=sectors["short_run_elasticity"][sector],

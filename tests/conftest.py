@@ -80,6 +80,7 @@ def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) ->
         reserve_t=np.zeros((2, 5)),
         touches=(),
         content_share=np.zeros((0, 5, 2)),
+        military_share=np.zeros((5, 2)),
         catalogue=CATALOGUE,
     )
     return published._replace(**changed)
@@ -182,6 +183,7 @@ def sectors(rows: int = 1, scenario: Scenario | None = None, **columns: Any) -> 
         "place": USA,
         "good": OXIDE,
         "buyer_class": 0,
+        "military": False,
         "demand_t": 10.0,
         "elasticity": -0.1,
         "cover_months": 2.0,

@@ -109,7 +109,7 @@ def test_a_bid_carries_the_class_of_its_buyer(book):
 def test_the_layout_counts_the_orders_and_nodes(book):
     """The kernel is told the shape of the market once."""
     layout = book.layout
-    assert (layout.goods, layout.places, layout.buyer_classes) == (5, 2, 3)
+    assert (layout.goods, layout.places, layout.buyer_classes) == (5, 2, 4)
     assert layout.asks == len(book.asks.good)
     assert layout.bids == len(book.bids.good)
 
@@ -128,7 +128,7 @@ def test_values_of_orders_are_summed_by_trader_and_by_market(cohorts, book):
             mine = book.asks.trader == first + row
             assert book.asks_by_trader(ask_usd)[kind][row] == ask_usd[mine].sum()
     market = book.bids_by_market(bid_usd)
-    assert market.shape == (5, 2, 3)
+    assert market.shape == (5, 2, 4)
     bound = (book.bids.good == METAL) & (book.bids.buyer_class == BOUND)
     assert market[METAL, USA, BOUND] == bid_usd[bound].sum()
 

@@ -45,7 +45,7 @@ def gallium(folder: Path) -> Path:
         )  # fmt: skip
     add(
         folder, "sectors", sector="chips", short_run_elasticity=-0.1, target_cover_months=2,
-        rare_earth_cost_share=0.001, lifetime_years=0,
+        rare_earth_cost_share=0.001, lifetime_years=0, end_use="civil",
     )  # fmt: skip
     for year, index in ((2024, 1.0), (2035, 1.6)):
         add(

@@ -20,7 +20,7 @@ from rare_market.agents.trader import (
 )
 from rare_market.book import Book
 from rare_market.compiled import compiled
-from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.goods import MILITARY, MONTHS_PER_YEAR
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -125,6 +125,8 @@ class Buyers:
     ----------
     names, place, good, buyer_class
         ``[buyer]``; codes.
+    military
+        ``[buyer]`` bool: of military end use, and open.
     demand_t
         ``[buyer]`` tonnes per month in the first year.
     demand_index
@@ -153,6 +155,7 @@ class Buyers:
         place: np.ndarray,
         good: np.ndarray,
         buyer_class: np.ndarray,
+        military: np.ndarray,
         demand_t: np.ndarray,
         demand_index: np.ndarray,
         elasticity: np.ndarray,
@@ -165,7 +168,8 @@ class Buyers:
     ) -> None:
         self.rows = len(place)
         self.name = np.array(names)
-        self.place, self.good, self.buyer_class = place, good, buyer_class
+        self.place, self.good, self.buyer_class = place, good, buyer_class.copy()
+        self.military, self._usual_class = military, buyer_class
         self.demand_t, self.demand_index = demand_t, demand_index
         self.elasticity = elasticity * scenario.elasticity_multiplier
         self.cover_months = cover_months
@@ -191,8 +195,28 @@ class Buyers:
         # the book
         self.bid_row = np.repeat(np.arange(self.rows), BID_STEPS)
         self.bid_good, self.bid_place = good[self.bid_row], place[self.bid_row]
-        self.bid_class = buyer_class[self.bid_row]
+        self.bid_class = self.buyer_class[self.bid_row]
         self.ask_row = self.ask_good = self.ask_place = np.zeros(0, dtype=np.int64)
+
+    def tell_apart(self, apart: np.ndarray) -> bool:
+        """Let military users bid apart from others where a rule tells end uses apart.
+
+        Parameters
+        ----------
+        apart
+            ``[good, place]`` bool.
+
+        Returns
+        -------
+        bool
+            whether any of them changed its class.
+        """
+        moved = self.military & apart[self.good, self.place]
+        buyer_class = np.where(moved, MILITARY, self._usual_class)
+        if np.array_equal(buyer_class, self.buyer_class):
+            return False
+        self.buyer_class, self.bid_class = buyer_class, buyer_class[self.bid_row]
+        return True
 
     def post(self, period: int, book: Book, bulletin: Bulletin, regime: Regime) -> None:
         """Bid for this month's use and for the gap in stock."""

@@ -1,18 +1,21 @@
 r"""Export licence: exports of some goods need a permit, which comes late or not at all.
 
-Part :math:`\gamma` of the usual trade goes under general licences and part :math:`\delta` round the
-rule through third places. For the rest firms apply; a decision takes :math:`D` months, is positive
+Part :math:`\gamma` of the usual civil trade goes under general licences and part :math:`\delta` of
+all trade round the rule. For the rest firms apply; a decision takes :math:`D` months, is positive
 with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and who is
-refused applies again. :math:`k` months after firms began to apply a lane may carry, as a part of
-its usual flow,
+refused applies again. :math:`k` months after firms began to apply a lane may carry
 
-.. math:: \gamma + \delta + (1 - \gamma - \delta)\,\bigl[\mu\,A_n(\alpha_m) + (1-\mu)\,A_n(\alpha)
-          \bigr], \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
+.. math:: L_c &= (1-\mu)\,\bar f\,
+              \bigl[\gamma + \delta + (1 - \gamma - \delta)\,A_n(\alpha)\bigr] \\
+          L_m &= \mu\,\bar f\,\bigl[\delta + (1 - \delta)\,A_n(\alpha_m)\bigr],
+          \qquad A_n(\alpha) = 1 - (1-\alpha)^n,\quad n = \lfloor k / D \rfloor
 
-where :math:`\mu` is the military part of the destination's use. With a threshold
-:math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third places need
-the same permits where the part :math:`\phi_{go}` of the goods at the origin that the state has dug
-or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group
+to civil and to military users, where :math:`\bar f` is its usual flow and :math:`\mu` the part of
+the open use of the good at the destination that is military: sectors marked so in the table
+``sectors``. While the rule lasts these users buy apart from others, as the class ``military``. With
+a threshold :math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third
+places need the same permits where the part :math:`\phi_{go}` of the goods at the origin that the
+state has dug or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group
 of goods or destinations that is treated alike, and start one where another ends for an easing, with
 ``applied_since_year`` the start of the first: who has a permit keeps it.
 
@@ -32,7 +35,13 @@ import numpy as np
 
 from rare_market.content import Touch
 from rare_market.declare import parameter
-from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR, Catalogue
+from rare_market.goods import (
+    CIVIL_USE,
+    FACILITY_STAGES,
+    MILITARY_USE,
+    MONTHS_PER_YEAR,
+    Catalogue,
+)
 from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
@@ -62,14 +71,11 @@ class ExportLicence(Policy):
     approval_share: float = parameter(
         0.13, "share", 0.0, 1.0, "probability of approval for civil use", "mofcom_18_2025"
     )
-    military_share: float = parameter(
-        0.05, "share", 0.0, 1.0, "military part of the destination's use", "assumed"
-    )
     military_approval_share: float = parameter(
         0.0, "share", 0.0, 1.0, "probability of approval for military use", "mofcom_18_2025"
     )
     general_share: float = parameter(
-        0.0, "share", 0.0, 1.0, "part of usual trade under general licences", "choice"
+        0.0, "share", 0.0, 1.0, "part of usual civil trade under general licences", "choice"
     )
     diversion_share: float = parameter(
         0.1, "share", 0.0, 1.0, "part of usual trade that gets round the rule", "assumed"
@@ -106,25 +112,35 @@ class ExportLicence(Policy):
         abroad = choose_places(c, self.destinations, f"{self.name}: destinations")
         abroad[origin] = False
         usual_t = bulletin.usual_flow_t(self.usual_before_year or self.start_year)
-        limit = regime.flow_limit_t.copy()
-        lanes = np.zeros(limit.shape, dtype=bool)
+        lanes = np.zeros(usual_t.shape, dtype=bool)
         lanes[np.ix_(goods, [origin], abroad)] = True
         touch = self.content(c)
         if touch is not None:
             reached = goods[:, None] & (bulletin.content_of(touch) > self.reach_above_share)
             lanes |= reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
-        limit[lanes] = np.minimum(limit[lanes], self.open_share(bulletin.year) * usual_t[lanes])
-        return regime._replace(flow_limit_t=limit)
+        military = np.broadcast_to(bulletin.military_share[:, None], usual_t.shape)
+        permitted_t = regime.permitted_t.copy()
+        for use, of_flow, share in zip(
+            (CIVIL_USE, MILITARY_USE),
+            (1.0 - military, military),
+            self.open_share(bulletin.year),
+            strict=True,
+        ):
+            most_t = share * of_flow[lanes] * usual_t[lanes]
+            permitted_t[use][lanes] = np.minimum(permitted_t[use][lanes], most_t)
+        return regime._replace(permitted_t=permitted_t)
 
-    def open_share(self, year: float) -> float:
-        """Part of the usual trade that may move at a moment."""
+    def open_share(self, year: float) -> tuple[float, float]:
+        """Part of the usual civil and of the usual military trade that may move at a moment."""
         since = self.applied_since_year or self.start_year
         months = max(year - since, 0.0) * MONTHS_PER_YEAR
         rounds = floor(months / self.delay_months + MOMENT)
+        general = min(self.general_share, 1.0 - self.diversion_share)
         civil, military = (
-            1.0 - (1.0 - share) ** rounds
-            for share in (self.approval_share, self.military_approval_share)
+            free + (1.0 - free) * (1.0 - (1.0 - approval) ** rounds)
+            for free, approval in (
+                (self.diversion_share + general, self.approval_share),
+                (self.diversion_share, self.military_approval_share),
+            )
         )
-        free = min(self.general_share + self.diversion_share, 1.0)
-        licensed = self.military_share * military + (1.0 - self.military_share) * civil
-        return free + (1.0 - free) * licensed
+        return civil, military

@@ -82,7 +82,7 @@ BINDING: dict[str, dict[str, Any]] = {
     "stockpile": RESERVES,
     "rapid_response": {"goods": "ndpr_oxide+ndpr_metal+dy_metal"},
     "collective_response": {},
-    "export_licence": {"general_share": 0.1, "military_share": 0.2},
+    "export_licence": {"general_share": 0.1},
     "grant": {"capital_share": 0.9},
     "loan": {"capital_share": 0.9, "rate_per_year": 0.02},
     "guarantee": {"capital_share": 1.0, "rate_per_year": 0.0, "loan_years": 60.0},

@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rare_market.goods import MILITARY, OPEN
 from rare_market.model import RareEarthMarket
-from rare_market.policies import ExportLicence
+from rare_market.policies import Embargo, ExportLicence
 from rare_market.scenario import Scenario
 from tests.conftest import run
 
 
 def test_nothing_but_general_licences_and_diversion_moves_before_the_first_decision():
-    """Then part is approved, and those refused apply again."""
+    """Then part is approved, and those refused apply again; the military has no general licence."""
     rule = ExportLicence(
-        start_year=2025.0, delay_months=3.0, approval_share=0.5, military_share=0.2,
-        military_approval_share=0.1, general_share=0.2, diversion_share=0.05,
+        start_year=2025.0, delay_months=3.0, approval_share=0.5, military_approval_share=0.1,
+        general_share=0.2, diversion_share=0.05,
     )  # fmt: skip
     shares = [rule.open_share(2025.0 + month / 12) for month in (0, 2, 3, 6)]
-    once, twice = 0.2 * 0.1 + 0.8 * 0.5, 0.2 * 0.19 + 0.8 * 0.75
-    assert shares == pytest.approx([0.25, 0.25, 0.25 + 0.75 * once, 0.25 + 0.75 * twice])
+    civil, military = zip(*shares, strict=True)
+    assert civil == pytest.approx([0.25, 0.25, 0.25 + 0.75 * 0.5, 0.25 + 0.75 * 0.75])
+    assert military == pytest.approx([0.05, 0.05, 0.05 + 0.95 * 0.1, 0.05 + 0.95 * 0.19])
 
 
 def test_an_easing_does_not_send_firms_back_to_the_end_of_the_queue():
@@ -35,10 +37,79 @@ def test_an_easing_does_not_send_firms_back_to_the_end_of_the_queue():
 
 def test_the_military_never_gets_one_where_none_is_given():
     """The rest is free in the end."""
+    rule = ExportLicence(start_year=2025.0, approval_share=0.9, diversion_share=0.0)
+    assert rule.open_share(2035.0) == pytest.approx((1.0, 0.0))
+
+
+def without_permits_for(use: str) -> RareEarthMarket:
+    """A market whose American buyers of one end use have had no Chinese magnet for a year."""
+    approval = {"approval_share": 1.0, "military_approval_share": 1.0}
+    approval[{"civil": "approval_share", "military": "military_approval_share"}[use]] = 0.0
     rule = ExportLicence(
-        start_year=2025.0, military_share=0.1, approval_share=0.9, diversion_share=0.0
-    )
-    assert rule.open_share(2035.0) == pytest.approx(0.9)
+        start_year=2025.0, goods="magnet", destinations="USA", delay_months=0.1,
+        applied_since_year=2024.5, usual_before_year=2025.0, diversion_share=0.0, **approval,
+    )  # fmt: skip
+    market = RareEarthMarket(Scenario(years=2), [rule])
+    for _ in range(24):
+        market.step()
+    return market
+
+
+def test_defence_users_alone_go_short_where_permits_are_for_civil_use():
+    """American defence buys no Chinese magnet and pays more; its civil neighbours buy as before."""
+    market = without_permits_for("military")
+    c, b, records = market.catalogue, market.buyers, market.records
+    good, usa = c.good("ndfeb_ht_magnet"), c.place("USA")
+    price = records.price_usd_per_kg[13:, good, usa]
+    assert (price[:, MILITARY] >= price[:, OPEN] - 1e-6).all()
+    assert price[:, MILITARY].mean() > price[:, OPEN].mean() + 1.0
+    flow_t = market.clearing.flow_t.reshape(len(c.goods), len(c.places), len(c.places), -1)
+    assert flow_t[good, c.china, usa, MILITARY] == 0.0
+    assert flow_t[good, c.china, usa, OPEN] > 0.0
+    here = (b.good == good) & (b.place == usa)
+    defence, civil = here & b.military, here & (b.buyer_class == OPEN)
+    assert b.buyer_class[defence].tolist() == [MILITARY]
+    without = run(years=2)
+    civil_t = records.bought_t[12:, good, usa, OPEN].sum()
+    usual = without.bought_t[12:, good, usa, OPEN].sum()
+    assert civil_t > 0.95 * (1.0 - market.military_share[good, usa]) * usual
+    assert b.shortage_t[civil].sum() == 0.0
+
+
+def test_civil_users_alone_go_short_where_permits_are_for_military_use():
+    """The other way round: permits of one end use are no use to the other."""
+    market = without_permits_for("civil")
+    c = market.catalogue
+    good, usa = c.good("ndfeb_ht_magnet"), c.place("USA")
+    price = market.records.price_usd_per_kg[13:, good, usa].mean(axis=0)
+    assert price[OPEN] > price[MILITARY] + 1.0
+
+
+def test_under_an_embargo_beside_it_both_end_uses_share_what_leaks():
+    """Civil and military permits for all, and a leak of a fifth: no more than that goes through."""
+    permits = ExportLicence(
+        start_year=2025.0, goods="magnet", destinations="USA", applied_since_year=2024.5,
+        delay_months=0.1, approval_share=1.0, military_approval_share=1.0,
+    )  # fmt: skip
+    leak = Embargo(start_year=2025.0, goods="magnet", destinations="USA", leak_share=0.2)
+    records = run([permits, leak], years=2)
+    c = records.catalogue
+    good, lane = c.good("ndfeb_ht_magnet"), (c.china, c.place("USA"))
+    moved_t = records.moved_t[:, good, *lane]
+    assert (moved_t[12:] <= 0.2 * moved_t[:12].mean() + 1e-6).all()
+    assert records.bought_t[12:, good, c.place("USA"), MILITARY].sum() > 0.0
+
+
+def test_elsewhere_and_after_the_rule_end_uses_are_one_market():
+    """Defence users of Korea, and Americans once the rule is gone, are open buyers like others."""
+    rule = ExportLicence(start_year=2024.5, duration_years=0.5, destinations="USA")
+    market = RareEarthMarket(Scenario(years=2), [rule])
+    military, apart = market.buyers.military, []
+    for _ in range(13):
+        market.step()
+        now = market.buyers.buyer_class[military] == MILITARY
+        apart.append(set(market.buyers.place[military][now].tolist()))
+    assert apart == [set()] * 6 + [{market.catalogue.place("USA")}] * 6 + [set()]
 
 
 def test_a_licensed_lane_carries_no_more_than_its_permits():

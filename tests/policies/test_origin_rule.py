@@ -25,7 +25,7 @@ def test_bound_buyers_get_no_more_than_the_untouched_part_of_what_is_on_offer():
         market.step()
         if market.period <= 12:
             continue
-        flow_t = market.clearing.flow_t.reshape(len(c.goods), len(c.places), len(c.places), 3)
+        flow_t = market.clearing.flow_t.reshape(len(c.goods), len(c.places), len(c.places), -1)
         under_t = flow_t[magnets][:, :, c.allied, BOUND].sum(axis=2)
         most_t = (clean * market.book.asked_t())[magnets]
         assert (under_t <= most_t + 1e-6).all()
