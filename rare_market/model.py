@@ -103,7 +103,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.world = world = build_world(data, s)
         self.producers, self.processors = world.producers, world.processors
         self.buyers, self.states = world.buyers, world.states
-        self.merchants = world.merchants
+        self.merchants, self.in_order = world.merchants, in_order(self.policies)
+        routes = [policy.routes(data.law, data.catalogue) for policy in self.in_order]
+        if routes:
+            self.merchants.open_routes(np.any(routes, axis=0), data.catalogue)
         for kind, cohort in (
             (Producer, self.producers),
             (Processor, self.processors),
@@ -127,7 +130,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             "state": self.states,
             "merchant": self.merchants,
         }
-        self.in_order = in_order(self.policies)
         self.states.open_desks([policy.desk(data.catalogue) for policy in self.in_order])
         self.book = Book(self.cohorts, data.catalogue)
         self.board = PriceBoard(
@@ -212,7 +214,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.processors.post(self.book, self.bulletin, self.regime, home)
         self.buyers.post(self.period, self.book, self.bulletin, self.regime)
         self.states.post(self.book, self.bulletin, self.regime)
-        self.merchants.post(self.book, self.bulletin)
+        self.merchants.post(self.book, self.bulletin, self.regime, self.cost.total)
         self.book.lift_asks(self.regime.ask_floor_usd_per_kg)
 
     def clear(self) -> None:

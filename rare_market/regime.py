@@ -131,6 +131,9 @@ class Regime(NamedTuple):
     permitted_t
         ``[end use, good, origin, destination]`` tonnes per month that permits allow, ``inf`` if
         none is needed.
+    diverted_t
+        ``[good, place]`` tonnes that merchants of a third place may buy this month, to sell them on
+        to those whom a rule cuts off.
     excluded_origin
         ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
     clean_rules
@@ -194,6 +197,7 @@ class Regime(NamedTuple):
     resource_tax_share: np.ndarray
     flow_limit_t: np.ndarray
     permitted_t: np.ndarray
+    diverted_t: np.ndarray
     excluded_origin: np.ndarray
     clean_rules: tuple[CleanRule, ...]
     export_quotas: tuple[ExportQuota, ...]
@@ -295,6 +299,7 @@ def open_regime(freight_usd_per_kg: np.ndarray, buyer_classes: int) -> Regime:
         resource_tax_share=np.zeros((goods, places)),
         flow_limit_t=np.full(lanes, np.inf),
         permitted_t=np.full((len(END_USES), *lanes), np.inf),
+        diverted_t=np.zeros((goods, places)),
         excluded_origin=np.zeros((buyer_classes, *lanes), dtype=bool),
         clean_rules=(),
         export_quotas=(),

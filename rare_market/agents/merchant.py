@@ -1,9 +1,11 @@
-"""Merchants: speculators who store a good where it is, and smugglers who take it across a border.
+"""Merchants: speculators store a good, smugglers take it across a border, resellers round a rule.
 
 A speculator fills its warehouse while it expects to gain more than the carrying cost, and sells
 when that ends. A smuggler buys at home, pays no tax and needs no licence, bears a cost and the risk
 of losing the load, and sells a month later from a third place; its trade grows while the wedge
-between the two places pays for that, and shrinks when it does not.
+between the two places pays for that, and shrinks when it does not. A reseller sits in a place that
+is not under a rule: it buys there, lawfully, what the cheapest seller sends, and sells it a month
+later to whoever pays best abroad, such as those whom the rule cuts off.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ import numpy as np
 from rare_market.agents.trader import Trader, expected_gain_share, expected_price_usd_per_kg
 from rare_market.book import Book
 from rare_market.compiled import compiled
-from rare_market.goods import MONTHS_PER_YEAR, OPEN
+from rare_market.goods import MILITARY, MONTHS_PER_YEAR, OPEN, Catalogue
 from rare_market.records import Bulletin
+from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 ASK_FACTOR = np.array([0.9, 1.0])  # half a little below the last price, half at it
 BID_FACTOR = 1.05
 STORE_MONTHS = 3.0  # in which a speculator fills or clears its warehouse
 FULL_GAIN_SHARE = 0.5  # yearly gain over carrying cost at which a warehouse is full
+RISK_PREMIUM_SHARE = 0.1  # of what it brings, that a reseller keeps for the risk of being found out
 MARGIN_RANGE = (-0.5, 0.5)
 
 
@@ -64,6 +68,29 @@ def smuggled_t(
     return trade_t * (1.0 + response_per_year * bounded / MONTHS_PER_YEAR)
 
 
+@compiled
+def resale_usd_per_kg(
+    price_usd_per_kg: np.ndarray, lane_cost_usd_per_kg: np.ndarray, good: int, place: int
+) -> float:
+    r"""Most that a good brings if sold abroad: :math:`\max_{d\ne v} (P_{gd} - c_{gvd})^+`.
+
+    Parameters
+    ----------
+    price_usd_per_kg
+        ``[good, place, buyer class]``; resellers ask for no end use.
+    lane_cost_usd_per_kg
+        ``[good, origin, destination]``, ``inf`` where there is no way.
+    """
+    most = 0.0
+    for d in range(len(lane_cost_usd_per_kg[good, place])):
+        if d != place:
+            paid = price_usd_per_kg[good, d, OPEN]
+            if len(price_usd_per_kg[good, d]) > MILITARY:
+                paid = max(paid, price_usd_per_kg[good, d, MILITARY])
+            most = max(most, paid - lane_cost_usd_per_kg[good, place, d])
+    return most
+
+
 class Merchants:
     """The cohort of merchants.
 
@@ -98,6 +125,7 @@ class Merchants:
         self.name = np.array(names)
         self.good, self.place, self.sells_at = good, place, sells_at
         self.stores = place == sells_at
+        self.resells = np.zeros(self.rows, dtype=bool)
         self.room_t = room_t.copy()
         self.usual_premium = usual_premium
         self.cost_usd_per_kg, self.risk_share = cost_usd_per_kg, risk_share
@@ -107,17 +135,63 @@ class Merchants:
         self.margin_share = np.zeros(self.rows)
         self._numbers = scenario.numbers()
         self._response_per_year = scenario.smuggling_response_per_year
-        # the book
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Say which orders they may post."""
         self.ask_row = np.repeat(np.arange(self.rows), len(ASK_FACTOR))
-        self.ask_good, self.ask_place = good[self.ask_row], sells_at[self.ask_row]
+        self.ask_good, self.ask_place = self.good[self.ask_row], self.sells_at[self.ask_row]
         self.bid_row = np.arange(self.rows)
-        self.bid_good, self.bid_place = good, place
+        self.bid_good, self.bid_place = self.good, self.place
         self.bid_class = np.full(self.rows, OPEN)
 
-    def post(self, book: Book, bulletin: Bulletin) -> None:
-        """Bid for what is worth storing or taking across, offer the rest."""
+    def open_routes(self, through: np.ndarray, catalogue: Catalogue) -> None:
+        """Add the resellers that policies need; without a rule in force they do nothing.
+
+        Parameters
+        ----------
+        through
+            ``[good, place]`` bool, goods and the third places they may go through.
+        catalogue
+            codes.
+        """
+        good, place = np.nonzero(through)
+        n, none = len(good), np.zeros(len(good))
+        names = [
+            f"resell_{catalogue.goods[g]}_{catalogue.places[p].lower()}"
+            for g, p in zip(good, place, strict=True)
+        ]
+        self.name = np.concatenate([self.name, np.array(names, dtype=np.str_)])
+        self.good, self.place = np.append(self.good, good), np.append(self.place, place)
+        self.sells_at = np.append(self.sells_at, place)
+        self.stores = np.append(self.stores, np.ones(n, dtype=bool))
+        self.resells = np.append(self.resells, np.ones(n, dtype=bool))
+        for column in (
+            "room_t", "usual_premium", "cost_usd_per_kg", "risk_share", "inventory_t", "bought_t",
+            "lost_t", "margin_share",
+        ):  # fmt: skip
+            setattr(self, column, np.append(getattr(self, column), none))
+        self.rows += n
+        self._make_room()
+
+    def post(
+        self, book: Book, bulletin: Bulletin, regime: Regime, trade_cost_usd_per_kg: np.ndarray
+    ) -> None:
+        """Bid for what is worth storing, taking across or selling on, offer the rest.
+
+        Parameters
+        ----------
+        book, bulletin, regime
+            of the month.
+        trade_cost_usd_per_kg
+            ``[good, origin, destination]`` freight and taxes.
+        """
+        lane_cost = trade_cost_usd_per_kg
+        if self.resells.any():
+            lane_cost = np.where(regime.civil_limit_t > 0.0, lane_cost, np.inf)
         bid_t, bid_limit, ask_t, ask_limit = _orders(
-            self.good, self.place, self.sells_at, self.stores, self.room_t, self.inventory_t,
+            self.good, self.place, self.sells_at, self.stores, self.resells, self.room_t,
+            self.inventory_t, regime.diverted_t, lane_cost,
             self.cost_usd_per_kg, self.risk_share, bulletin.catalogue.allied,
             bulletin.price_usd_per_kg, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
             bulletin.long_price_usd_per_kg, self.usual_premium, self.margin_share,
@@ -152,8 +226,11 @@ def _orders(
     place: np.ndarray,
     sells_at: np.ndarray,
     stores: np.ndarray,
+    resells: np.ndarray,
     room_t: np.ndarray,
     inventory_t: np.ndarray,
+    diverted_t: np.ndarray,
+    lane_cost_usd_per_kg: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     risk_share: np.ndarray,
     allied: np.ndarray,
@@ -182,7 +259,11 @@ def _orders(
         gap_t = (target_t - inventory_t[i]) / STORE_MONTHS
         worth = there * (1.0 - risk_share[i]) - cost_usd_per_kg[i]
         margin_share[i] = worth / max(here, 1e-6) - 1.0
-        if stores[i]:
+        if resells[i]:
+            there = resale_usd_per_kg(price_usd_per_kg, lane_cost_usd_per_kg, good[i], place[i])
+            bid_t[i, 0], offered_t = diverted_t[good[i], place[i]], inventory_t[i]
+            bid_limit[i, 0] = there * (1.0 - RISK_PREMIUM_SHARE)
+        elif stores[i]:
             bid_t[i, 0], offered_t = max(gap_t, 0.0), max(-gap_t, 0.0)
             bid_limit[i, 0] = expected_price_usd_per_kg(here, trend, 1.0) * BID_FACTOR
         else:

@@ -21,6 +21,7 @@ ALLIED = "allied"
 MOMENT = 1e-9  # years: dates closer than this are the same
 NO_LIMIT_MUSD = 1e6
 ANYWHERE = "any"
+NO_PLACE = -1
 type Reader = Callable[[Catalogue, str, str], np.ndarray]  # of a text, for its owner
 CONTRACTS = (
     "price_floors",
@@ -182,6 +183,10 @@ class Policy(ABC):
         """Whose hands on goods it asks about; most policies do not."""
         return None
 
+    def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
+        """Third places through which goods may get round it, ``[good, place]`` bool."""
+        return np.zeros((len(catalogue.goods), len(catalogue.places)), dtype=bool)
+
     @abstractmethod
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Return the rules with this instrument added; only called while it is in force."""
@@ -205,6 +210,56 @@ def alarmed(regime: Regime, places: np.ndarray, share: float) -> Regime:
     alarm = regime.announced_alarm_share.copy()
     alarm[places] = np.maximum(alarm[places], min(max(share, 0.0), 1.0))
     return regime._replace(announced_alarm_share=alarm)
+
+
+def third_place(freight_usd_per_kg: np.ndarray, origin: int, closed: np.ndarray) -> np.ndarray:
+    r"""Place by which goods get from an origin round a rule at the least freight.
+
+    .. math:: v_{gd} = \arg\min_{v \notin D} (F_{gov} + F_{gvd})
+
+    Parameters
+    ----------
+    freight_usd_per_kg
+        ``[good, origin, destination]``.
+    origin
+        code of the place whose exports are under the rule.
+    closed
+        ``[place]`` bool, the destinations :math:`D` under it.
+
+    Returns
+    -------
+    np.ndarray
+        ``[good, destination]`` place code; :data:`NO_PLACE` where there is none or no need.
+    """
+    places = len(closed)
+    detour = freight_usd_per_kg[:, origin, :, None] + freight_usd_per_kg
+    passable = ~(closed | (np.arange(places) == origin))
+    detour = np.where(passable[:, None] & closed, detour, np.inf)
+    return np.where(np.isfinite(detour.min(axis=1)), detour.argmin(axis=1), NO_PLACE)
+
+
+def routes_through(via: np.ndarray) -> np.ndarray:
+    """Where merchants are needed for the third places given, ``[good, place]`` bool."""
+    good, destination = np.nonzero(via != NO_PLACE)
+    through = np.zeros(via.shape, dtype=bool)
+    through[good, via[good, destination]] = True
+    return through
+
+
+def diverted(regime: Regime, via: np.ndarray, wanted_t: np.ndarray) -> Regime:
+    """Regime in which merchants of third places may buy more, for those who are cut off.
+
+    Parameters
+    ----------
+    via
+        ``[good, destination]`` as of :func:`third_place`.
+    wanted_t
+        ``[good, destination]`` tonnes that seek a way round.
+    """
+    good, destination = np.nonzero(via != NO_PLACE)
+    diverted_t = regime.diverted_t.copy()
+    np.add.at(diverted_t, (good, via[good, destination]), wanted_t[good, destination])
+    return regime._replace(diverted_t=diverted_t)
 
 
 def read_once(read: Reader) -> Reader:

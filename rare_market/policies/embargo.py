@@ -1,11 +1,13 @@
 r"""Embargo: a state lets no goods of a set leave for chosen destinations.
 
-A part :math:`\ell` of the usual trade gets through all the same, by smuggling, mislabelling or
-third places, so that a month's limit on a lane is
+A part :math:`\ell` of the usual trade gets through all the same, by smuggling or mislabelling, so
+that a month's limit on a lane is
 
 .. math:: L_{god} = \ell\, \frac{1}{12} \sum_{k=1}^{12} f_{god}(t_0 - k),
 
-the share of the mean flow of the year before the start.
+the share of the mean flow of the year before the start. Merchants of the third place with the
+least freight (:func:`rare_market.policies.base.third_place`) may buy the part :math:`\delta` of
+that flow to sell it on (:class:`rare_market.agents.merchant.Merchants`).
 
 Instance: the stop of rare-earth exports to Japan after the Senkaku collision, for about two months
 from September 2010.
@@ -19,7 +21,18 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, alarmed, choose_goods, choose_places, one_place
+from rare_market.goods import Catalogue
+from rare_market.policies.base import (
+    NO_PLACE,
+    Policy,
+    alarmed,
+    choose_goods,
+    choose_places,
+    diverted,
+    one_place,
+    routes_through,
+    third_place,
+)
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -37,16 +50,34 @@ class Embargo(Policy):
     leak_share: float = parameter(
         0.1, "share", 0.0, 1.0, "part of the usual trade that gets through", "assumed"
     )
+    diversion_share: float = parameter(
+        0.0, "share", 0.0, 1.0, "part of that trade that may go through third places", "choice"
+    )
+
+    def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
+        """Those of :meth:`_via`."""
+        return routes_through(self._via(law, catalogue))
+
+    def _via(self, regime: Regime, catalogue: Catalogue) -> np.ndarray:
+        """Third place for each good and destination; none where nothing is diverted."""
+        origin, goods, closed = self._terms(catalogue)
+        via = third_place(regime.freight_usd_per_kg, origin, closed)
+        return np.where(goods[:, None] & (self.diversion_share > 0.0), via, NO_PLACE)
+
+    def _terms(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
+        """Place code of the origin, ``[good]`` stopped and ``[place]`` closed to them."""
+        origin = one_place(catalogue, self.state, f"{self.name}: state")
+        closed = choose_places(catalogue, self.destinations, f"{self.name}: destinations")
+        closed[origin] = False  # trade at home goes on
+        return origin, choose_goods(catalogue, self.goods, f"{self.name}: goods"), closed
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to the leak."""
-        c = bulletin.catalogue
-        origin = one_place(c, self.state, f"{self.name}: state")
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
-        closed = choose_places(c, self.destinations, f"{self.name}: destinations")
-        closed[origin] = False  # trade at home goes on
+        origin, goods, closed = self._terms(bulletin.catalogue)
         where = np.ix_(goods, [origin], closed)
         usual_t = bulletin.usual_flow_t(self.start_year)
         limit = regime.flow_limit_t.copy()
         limit[where] = np.minimum(limit[where], self.leak_share * usual_t[where])
-        return alarmed(regime, closed, 1.0 - self.leak_share)._replace(flow_limit_t=limit)
+        regime = alarmed(regime, closed, 1.0 - self.leak_share)._replace(flow_limit_t=limit)
+        via = self._via(regime, bulletin.catalogue)
+        return diverted(regime, via, self.diversion_share * usual_t[:, origin])

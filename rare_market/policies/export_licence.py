@@ -1,9 +1,9 @@
 r"""Export licence: exports of some goods need a permit, which comes late or not at all.
 
 Part :math:`\gamma` of the usual civil trade goes under general licences and part :math:`\delta` of
-all trade round the rule. For the rest firms apply; a decision takes :math:`D` months, is positive
-with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and who is
-refused applies again. :math:`k` months after firms began to apply a lane may carry
+all trade moves under false papers. For the rest firms apply; a decision takes :math:`D` months, is
+positive with probability :math:`\alpha` for civil and :math:`\alpha_m` for military end use, and
+who is refused applies again. :math:`k` months after firms began to apply a lane may carry
 
 .. math:: L_c &= (1-\mu)\,\bar f\,
               \bigl[\gamma + \delta + (1 - \gamma - \delta)\,A_n(\alpha)\bigr] \\
@@ -12,11 +12,14 @@ refused applies again. :math:`k` months after firms began to apply a lane may ca
 
 to civil and to military users, where :math:`\bar f` is its usual flow and :math:`\mu` the part of
 the open use of the good at the destination that is military: sectors marked so in the table
-``sectors``. While the rule lasts these users buy apart from others, as the class ``military``. With
-a threshold :math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third
-places need the same permits where the part :math:`\phi_{go}` of the goods at the origin that the
-state has dug or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group
-of goods or destinations that is treated alike, and start one where another ends for an easing, with
+``sectors``. Where some place abroad is not under the rule nothing moves under false papers:
+merchants of the third place with the least freight (:func:`rare_market.policies.base.third_place`)
+may buy :math:`\delta \bar f` to sell it on (:class:`rare_market.agents.merchant.Merchants`). While
+the rule lasts military users buy apart from others, as the class ``military``. With a threshold
+:math:`\bar\phi` below 1 the rule reaches through to foreign goods: lanes between third places need
+the same permits where the part :math:`\phi_{go}` of the goods at the origin that the state has dug
+or processed (:mod:`rare_market.content`) is larger. Use one instrument for each group of goods or
+destinations that is treated alike, and start one where another ends for an easing, with
 ``applied_since_year`` the start of the first: who has a permit keeps it.
 
 Instance: MOFCOM and customs announcement No. 18 of 4 April 2025 (Sm, Gd, Tb, Dy, Lu, Sc, Y and
@@ -42,7 +45,17 @@ from rare_market.goods import (
     MONTHS_PER_YEAR,
     Catalogue,
 )
-from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places, one_place
+from rare_market.policies.base import (
+    MOMENT,
+    NO_PLACE,
+    Policy,
+    choose_goods,
+    choose_places,
+    diverted,
+    one_place,
+    routes_through,
+    third_place,
+)
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -107,10 +120,7 @@ class ExportLicence(Policy):
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to what is licensed or diverted by now."""
         c = bulletin.catalogue
-        origin = one_place(c, self.state, f"{self.name}: state")
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
-        abroad = choose_places(c, self.destinations, f"{self.name}: destinations")
-        abroad[origin] = False
+        origin, goods, abroad = self._terms(c)
         usual_t = bulletin.usual_flow_t(self.usual_before_year or self.start_year)
         lanes = np.zeros(usual_t.shape, dtype=bool)
         lanes[np.ix_(goods, [origin], abroad)] = True
@@ -120,27 +130,54 @@ class ExportLicence(Policy):
             lanes |= reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
         military = np.broadcast_to(bulletin.military_share[:, None], usual_t.shape)
         permitted_t = regime.permitted_t.copy()
-        for use, of_flow, share in zip(
-            (CIVIL_USE, MILITARY_USE),
-            (1.0 - military, military),
-            self.open_share(bulletin.year),
-            strict=True,
-        ):
-            most_t = share * of_flow[lanes] * usual_t[lanes]
+        via = self._via(regime, c)
+        direct = np.ones(usual_t.shape, dtype=bool)
+        direct[:, origin] = via == NO_PLACE
+        permits = self.open_share(bulletin.year, 0.0)
+        misdeclared = self.open_share(bulletin.year, self.diversion_share)
+        for use, of_flow in ((CIVIL_USE, 1.0 - military), (MILITARY_USE, military)):
+            share = np.where(direct, misdeclared[use], permits[use])
+            most_t = (share * of_flow * usual_t)[lanes]
             permitted_t[use][lanes] = np.minimum(permitted_t[use][lanes], most_t)
-        return regime._replace(permitted_t=permitted_t)
+        regime = regime._replace(permitted_t=permitted_t)
+        return diverted(regime, via, self.diversion_share * usual_t[:, origin])
 
-    def open_share(self, year: float) -> tuple[float, float]:
-        """Part of the usual civil and of the usual military trade that may move at a moment."""
+    def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
+        """Those of :meth:`_via`."""
+        return routes_through(self._via(law, catalogue))
+
+    def _via(self, regime: Regime, catalogue: Catalogue) -> np.ndarray:
+        """Third place for each good and destination; none where nothing is diverted."""
+        origin, goods, abroad = self._terms(catalogue)
+        via = third_place(regime.freight_usd_per_kg, origin, abroad)
+        return np.where(goods[:, None] & (self.diversion_share > 0.0), via, NO_PLACE)
+
+    def _terms(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
+        """Place code of the origin, ``[good]`` and ``[place]`` bool of what is licensed whereto."""
+        origin = one_place(catalogue, self.state, f"{self.name}: state")
+        abroad = choose_places(catalogue, self.destinations, f"{self.name}: destinations")
+        abroad[origin] = False
+        return origin, choose_goods(catalogue, self.goods, f"{self.name}: goods"), abroad
+
+    def open_share(self, year: float, free_share: float) -> tuple[float, float]:
+        """Part of the usual civil and military trade that may move at a moment.
+
+        Parameters
+        ----------
+        year
+            the moment.
+        free_share
+            part of all trade that moves without a permit.
+        """
         since = self.applied_since_year or self.start_year
         months = max(year - since, 0.0) * MONTHS_PER_YEAR
         rounds = floor(months / self.delay_months + MOMENT)
-        general = min(self.general_share, 1.0 - self.diversion_share)
+        general = min(self.general_share, 1.0 - free_share)
         civil, military = (
             free + (1.0 - free) * (1.0 - (1.0 - approval) ** rounds)
             for free, approval in (
-                (self.diversion_share + general, self.approval_share),
-                (self.diversion_share, self.military_approval_share),
+                (free_share + general, self.approval_share),
+                (free_share, self.military_approval_share),
             )
         )
         return civil, military

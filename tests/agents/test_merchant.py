@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from rare_market.agents.merchant import Merchants, smuggled_t
 from rare_market.scenario import Scenario
-from tests.conftest import CHN, OXIDE, USA, Sheet, bulletin
+from tests.conftest import CATALOGUE, CHN, OXIDE, USA, Sheet, bulletin, regime
 
 
 def merchants(scenario: Scenario | None = None, **columns: object) -> Merchants:
@@ -26,6 +28,13 @@ def merchants(scenario: Scenario | None = None, **columns: object) -> Merchants:
     )
 
 
+def post(cohort: Merchants, sheet: Sheet, published: Any = None, **rules: Any) -> Sheet:
+    """Let merchants post under rules in which freight is one USD/kg abroad."""
+    under = regime(**rules)
+    cohort.post(sheet, published or bulletin(), under, under.freight_usd_per_kg)
+    return sheet
+
+
 def rising(trend_per_month: float) -> object:
     published = bulletin()
     return published._replace(
@@ -36,8 +45,8 @@ def rising(trend_per_month: float) -> object:
 def test_a_speculator_buys_while_the_trend_beats_the_carrying_cost():
     """A third of the gap a month; nothing in a quiet market."""
     cohort, quiet, boom = merchants(), Sheet(), Sheet()
-    cohort.post(quiet, bulletin())
-    cohort.post(boom, rising(0.2))
+    post(cohort, quiet)
+    post(cohort, boom, rising(0.2))
     assert quiet.bids["merchant"][0][0] == 0.0
     assert boom.bids["merchant"][0][0] == pytest.approx(90.0 / 3.0)
 
@@ -45,7 +54,7 @@ def test_a_speculator_buys_while_the_trend_beats_the_carrying_cost():
 def test_a_speculator_sells_what_it_holds_when_the_rise_ends():
     cohort, sheet = merchants(), Sheet()
     cohort.inventory_t[0] = 60.0
-    cohort.post(sheet, bulletin())
+    post(cohort, sheet)
     assert sheet.asks["merchant"][0][0].sum() == pytest.approx(60.0 / 3.0)
 
 
@@ -56,14 +65,14 @@ def test_a_speculator_stores_when_the_premium_abroad_grows():
     price[:, USA] *= 2.0
     for usual, stores in ((0.0, True), (np.log(2.0), False)):
         cohort, sheet = merchants(scenario, usual_premium=np.full(2, usual)), Sheet()
-        cohort.post(sheet, published._replace(price_usd_per_kg=price))
+        post(cohort, sheet, published._replace(price_usd_per_kg=price))
         assert (sheet.bids["merchant"][0][0] > 0.0) == stores
 
 
 def test_a_smuggler_bids_what_a_load_brings_abroad_less_risk_and_cost():
     """50 USD/kg abroad, a tenth lost, 2 USD/kg of outlay: 43."""
     cohort, sheet = merchants(), Sheet()
-    cohort.post(sheet, bulletin())
+    post(cohort, sheet)
     quantity, limit = sheet.bids["merchant"]
     assert quantity[1] == 12.0
     assert limit[1] == pytest.approx(0.9 * 50.0 - 2.0)
@@ -81,3 +90,32 @@ def test_smuggling_grows_with_its_margin_and_shrinks_with_its_loss():
     """Half a year's response to a margin of a half, and of minus a half or worse."""
     grown = smuggled_t(np.full(3, 12.0), np.array([0.5, -0.5, -2.0]), 1.2)
     assert grown.tolist() == pytest.approx([12.6, 11.4, 11.4])
+
+
+def reseller() -> Merchants:
+    """Return the merchants with one more in China, who buys oxide there to sell it on."""
+    cohort = merchants()
+    through = np.zeros((5, 2), dtype=bool)
+    through[OXIDE, CHN] = True
+    cohort.open_routes(through, CATALOGUE)
+    return cohort
+
+
+def test_a_reseller_bids_what_the_good_brings_abroad_less_freight_and_a_premium_for_risk():
+    """50 USD/kg abroad, a dollar of freight, a tenth for the risk; as much as rules leave it."""
+    diverted_t = np.zeros((5, 2))
+    diverted_t[OXIDE, CHN] = 7.0
+    sheet = post(reseller(), Sheet(), diverted_t=diverted_t)
+    quantity, limit = sheet.bids["merchant"]
+    assert quantity[2] == 7.0
+    assert limit[2] == pytest.approx(0.9 * (50.0 - 1.0))
+
+
+def test_without_a_rule_a_reseller_buys_nothing_and_sells_what_it_has_left():
+    """In two steps, a tenth below what it brings abroad and at it."""
+    cohort = reseller()
+    cohort.inventory_t[2] = 4.0
+    sheet = post(cohort, Sheet())
+    assert sheet.bids["merchant"][0][2] == 0.0
+    assert sheet.asks["merchant"][0][2].tolist() == [2.0, 2.0]
+    assert sheet.asks["merchant"][1][2] == pytest.approx([0.9 * 49.0, 49.0])

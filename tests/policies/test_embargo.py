@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rare_market.model import RareEarthMarket
 from rare_market.policies import Embargo
 from rare_market.records import Records
+from rare_market.scenario import Scenario
 from tests.conftest import run
 
 LEAK = 0.2
@@ -53,3 +55,37 @@ def test_the_price_in_the_place_cut_off_rises(stopped, short_run):
     good, jpn = c.good("dy_oxide"), c.place("JPN")
     price = [r.price_usd_per_kg[18:21, good, jpn, 0].mean() for r in (stopped, short_run)]
     assert price[0] > price[1]
+
+
+def test_what_is_diverted_goes_through_a_third_place_by_lanes_that_exist():
+    """Chinese metal reaches Japan by way of Korea, at two freights and a month's delay.
+
+    The merchant there buys no more than the part of usual trade that is diverted, and only once
+    Japan pays for the detour.
+    """
+    stop = {"start_year": 2025.0, "duration_years": 1.0, "leak_share": 0.0}
+    market = RareEarthMarket(Scenario(years=2), [Embargo(**stop, diversion_share=0.3)])
+    c, x, carried_t = market.catalogue, market.merchants, []
+    good, korea, japan = c.good("ndpr_metal"), c.place("KOR"), c.place("JPN")
+    trader = x.resells & (x.good == good)
+    assert x.place[trader].tolist() == [korea]
+    for _ in range(24):
+        market.step()
+        carried_t.append(x.bought_t[trader].sum())
+    moved_t = market.records.moved_t[:, good]
+    assert max(carried_t[:12]) == 0.0
+    assert 0.0 < max(carried_t) <= 0.3 * moved_t[:12, c.china, japan].mean() + 1e-6
+    first = int(np.argmax(np.array(carried_t) > 1.0))
+    price = market.records.price_usd_per_kg[first - 1, good, :, 0]
+    assert price[japan] > price[korea]
+    assert moved_t[first + 1 :, korea, japan].sum() > 0.0
+    assert moved_t[first:, c.china, japan].sum() == 0.0
+    shut = run([Embargo(**stop)], years=2)
+    dearest = [r.price_usd_per_kg[-3:, good, japan, 0].max() for r in (market.records, shut)]
+    assert dearest[0] < dearest[1]
+
+
+def test_where_every_place_is_closed_there_is_no_way_round():
+    """No third place is left to sell on from."""
+    market = RareEarthMarket(Scenario(), [Embargo(destinations="any", diversion_share=1.0)])
+    assert not market.merchants.resells.any()

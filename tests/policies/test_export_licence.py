@@ -16,9 +16,9 @@ def test_nothing_but_general_licences_and_diversion_moves_before_the_first_decis
     """Then part is approved, and those refused apply again; the military has no general licence."""
     rule = ExportLicence(
         start_year=2025.0, delay_months=3.0, approval_share=0.5, military_approval_share=0.1,
-        general_share=0.2, diversion_share=0.05,
+        general_share=0.2,
     )  # fmt: skip
-    shares = [rule.open_share(2025.0 + month / 12) for month in (0, 2, 3, 6)]
+    shares = [rule.open_share(2025.0 + month / 12, 0.05) for month in (0, 2, 3, 6)]
     civil, military = zip(*shares, strict=True)
     assert civil == pytest.approx([0.25, 0.25, 0.25 + 0.75 * 0.5, 0.25 + 0.75 * 0.75])
     assert military == pytest.approx([0.05, 0.05, 0.05 + 0.95 * 0.1, 0.05 + 0.95 * 0.19])
@@ -31,14 +31,14 @@ def test_an_easing_does_not_send_firms_back_to_the_end_of_the_queue():
         start_year=2025.5, applied_since_year=2025.0, delay_months=3.0, approval_share=0.5
     )
     anew = ExportLicence(start_year=2025.5, delay_months=3.0, approval_share=0.5)
-    assert eased.open_share(2025.5) == first.open_share(2025.5)
-    assert anew.open_share(2025.5) == first.open_share(2025.0)
+    assert eased.open_share(2025.5, 0.0) == first.open_share(2025.5, 0.0)
+    assert anew.open_share(2025.5, 0.0) == first.open_share(2025.0, 0.0)
 
 
 def test_the_military_never_gets_one_where_none_is_given():
     """The rest is free in the end."""
     rule = ExportLicence(start_year=2025.0, approval_share=0.9, diversion_share=0.0)
-    assert rule.open_share(2035.0) == pytest.approx((1.0, 0.0))
+    assert rule.open_share(2035.0, 0.0) == pytest.approx((1.0, 0.0))
 
 
 def without_permits_for(use: str) -> RareEarthMarket:
@@ -179,3 +179,29 @@ def test_several_limited_lanes_of_a_good_keep_their_certificate():
     """Magnets of many clean and touched places, for open and for bound buyers."""
     rule = ExportLicence(start_year=2024.25, reach_above_share=0.0)
     assert run([rule], years=2).valid
+
+
+def test_goods_go_round_it_through_a_place_that_is_not_under_it():
+    """With the United States alone under the rule its lane carries permits, and others the rest."""
+    rule = ExportLicence(
+        start_year=2025.0, goods="magnet", destinations="USA", diversion_share=0.4,
+        approval_share=0.0,
+    )  # fmt: skip
+    market = RareEarthMarket(Scenario(years=2), [rule])
+    c, x, carried_t = market.catalogue, market.merchants, 0.0
+    good, usa = c.good("ndfeb_ht_magnet"), c.place("USA")
+    third = x.place[x.resells & (x.good == good)].tolist()
+    for _ in range(24):
+        market.step()
+        carried_t += x.bought_t[x.resells & (x.good == good)].sum()
+    moved_t = market.records.moved_t[:, good]
+    assert moved_t[12:, c.china, usa].sum() == 0.0
+    assert carried_t > 0.0
+    assert len(third) == 1
+    assert moved_t[13:, third, usa].sum() > moved_t[:12, third, usa].sum()
+
+
+def test_where_all_places_are_under_it_goods_move_under_false_papers():
+    """No merchant sells on; the lanes themselves carry the part that is diverted."""
+    rule = ExportLicence(start_year=2025.0, destinations="any", diversion_share=0.1)
+    assert not RareEarthMarket(Scenario(), [rule]).merchants.resells.any()
