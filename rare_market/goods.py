@@ -84,6 +84,14 @@ class Recipes(NamedTuple):
     input_t: np.ndarray
     output_t: np.ndarray
 
+    def feeds_of(self, goods: np.ndarray) -> np.ndarray:
+        """Goods of which others are made, at any remove, ``[good]`` bool of ``[good]`` bool."""
+        made, feeds = np.zeros_like(goods), goods
+        while (feeds & ~made).any():
+            made = made | feeds
+            feeds = (self.input_t[(self.output_t[:, made] > 0.0).any(axis=1)] > 0.0).any(axis=0)
+        return made & ~goods
+
 
 def _position(names: tuple[str, ...], name: str, kind: str) -> int:
     try:

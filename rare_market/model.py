@@ -12,7 +12,7 @@ from rare_market.agents.buyer import Buyer
 from rare_market.agents.licence import LicenceHolders
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.merchant import Merchant
-from rare_market.agents.processor import Processor
+from rare_market.agents.processor import CleanDemand, Processor
 from rare_market.agents.producer import MINE, NO_PLANT, Producer
 from rare_market.agents.state import State
 from rare_market.agents.trader import news_share
@@ -35,7 +35,7 @@ from rare_market.goods import (
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
-from rare_market.regime import ExportQuota
+from rare_market.regime import CleanRule, ExportQuota
 from rare_market.scenario import Scenario
 from rare_market.settlement import SEPARATION, usd
 from rare_market.world import build_world
@@ -105,6 +105,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.buyers, self.states = world.buyers, world.states
         self.merchants, self.in_order = world.merchants, in_order(self.policies)
         routes = [policy.routes(data.law, data.catalogue) for policy in self.in_order]
+        asked = (policy.content(data.catalogue) for policy in self.in_order)
+        touches = tuple(dict.fromkeys(touch for touch in asked if touch))
+        if touches:
+            self.processors.open_clean_bids()
         if routes:
             self.merchants.open_routes(np.any(routes, axis=0), data.catalogue)
         for kind, cohort in (
@@ -152,8 +156,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.external_usd_per_kg = data.external_usd_per_kg.sum(axis=0)
         self.military_share = world.military_share()
         self.commitments: dict[int, Commitment] = {}
-        asked = (policy.content(data.catalogue) for policy in self.in_order)
-        touches = tuple(dict.fromkeys(touch for touch in asked if touch))
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
         self.bulletin = self._bulletin()
@@ -189,6 +191,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.regime = regime
         if self.buyers.tell_apart(regime.end_uses_apart()):
             self.book.group()
+        self.feed_rules = self._feed_rules(regime.clean_rules)
+        self.clean_rules = (*regime.clean_rules, *self.feed_rules)
         self.cost = trade_cost_usd_per_kg(
             self.regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
         )
@@ -211,7 +215,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Let every trader post asks and bids, all on the same bulletin."""
         home = self.processors.downstream_usd_per_kg(*self.bulletin.netback_usd_per_kg.shape)
         self.producers.post(self.book, self.bulletin, self.regime, home)
-        self.processors.post(self.book, self.bulletin, self.regime, home)
+        self.processors.post(self.book, self.bulletin, self.regime, home, self._clean_demand())
         self.buyers.post(self.period, self.book, self.bulletin, self.regime)
         self.states.post(self.book, self.bulletin, self.regime)
         self.merchants.post(self.book, self.bulletin, self.regime, self.cost.total)
@@ -503,6 +507,33 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         own_t[..., MILITARY] = military_t
         return np.where(apart[:, None, :, None], own_t, limit_t)
 
+    def _feed_rules(self, rules: tuple[CleanRule, ...]) -> tuple[CleanRule, ...]:
+        """What rules on content mean for plants abroad that make such goods and buy bound.
+
+        Their feeds obey the rule on their products, as far as its stages count.
+        """
+        places, follow = np.arange(len(self.catalogue.places)), []
+        for rule in rules:
+            so_far = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
+            feeds = self.data.recipes.feeds_of(rule.goods) & so_far[self.catalogue.stage]
+            follow.append(rule._replace(goods=feeds, places=places != rule.touch.state))
+        return tuple(follow)
+
+    def _clean_demand(self) -> CleanDemand | None:
+        """What plants know of bound buyers under the rules on content, from last month's bids."""
+        rules = self.clean_rules
+        if not rules:
+            return None
+        price, netback = self.bulletin.price_usd_per_kg, self.bulletin.netback_usd_per_kg
+        under = np.any([rule.goods[:, None] & rule.places for rule in rules], axis=0)
+        delivered = np.where(under, price[..., BOUND], -np.inf)[:, None, :] - self.cost.total
+        feeds = [rule.goods[:, None] & rule.places for rule in self.feed_rules]
+        return CleanDemand(
+            wanted_t=(self.book.bid_t()[..., BOUND] * under).sum(axis=1),
+            premium_usd_per_kg=np.maximum(delivered.max(axis=2) - netback, 0.0),
+            matters=np.any(feeds, axis=0),
+        )
+
     def _keep_off(self, cost: np.ndarray, limit_t: np.ndarray) -> None:
         """Limit what bound buyers get of each origin to its share of what is untouched there.
 
@@ -513,11 +544,11 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         cost, limit_t
             ``[good, origin, destination, buyer class]``, changed in place.
         """
-        self.clean_lane = np.zeros(cost.shape if self.regime.clean_rules else (0, 0, 0, 0), bool)
-        if not self.regime.clean_rules:
+        self.clean_lane = np.zeros(cost.shape if self.clean_rules else (0, 0, 0, 0), bool)
+        if not self.clean_rules:
             return
         offered_t, wanted_t = self.book.asked_t(), self.book.bid_t()[:, :, BOUND]
-        for rule in self.regime.clean_rules:
+        for rule in self.clean_rules:
             touched = self.content.offered(rule.touch)
             clean_t = (1.0 - touched) * offered_t
             part = wanted_t * rule.goods[:, None] * rule.places[None, :]
@@ -534,7 +565,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         places, classes = len(self.catalogue.places), len(BUYER_CLASSES)
         flow_t = self.clearing.flow_t.reshape(-1, places, places, classes)[..., BOUND]
         sold: dict[Touch, np.ndarray] = {}
-        for rule in self.regime.clean_rules:
+        for rule in self.clean_rules:
             under = rule.goods[:, None, None] & rule.places[None, None, :]
             sold[rule.touch] = np.maximum(sold.get(rule.touch, 0.0), flow_t * under)
         return sold

@@ -9,12 +9,14 @@ cost, so cheap by-products settle at that cost while the dear ones carry the cha
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Prospect, Spending
 from rare_market.agents.trader import (
     ASK_STEPS,
+    SMALLEST_ORDER_T,
     Trader,
     aim_state_asks,
     alarmed_share,
@@ -35,7 +37,7 @@ from rare_market.book import Book
 from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, feared_usd_per_kg, guarantee_share
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
-from rare_market.goods import OPEN
+from rare_market.goods import BOUND, OPEN
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -90,6 +92,24 @@ def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: np.ndarray)
         ``[plant]`` :math:`\alpha`, the weight of output in the group's aims; 0 for private plants.
     """
     return aim_share * mine_output_t
+
+
+class CleanDemand(NamedTuple):
+    """What plants know of bound buyers who refuse what some state has touched.
+
+    Attributes
+    ----------
+    wanted_t
+        ``[good]`` tonnes they bid for last month under the rules in force.
+    premium_usd_per_kg
+        ``[good, place]`` what they pay there for untouched goods above the price of others.
+    matters
+        ``[good, place]`` bool: feeds of which the origin counts, and where plants may choose.
+    """
+
+    wanted_t: np.ndarray
+    premium_usd_per_kg: np.ndarray
+    matters: np.ndarray
 
 
 class Legs:
@@ -201,10 +221,24 @@ class Processors:
         leg = np.repeat(np.arange(len(self.product.row)), ASK_STEPS)
         self.ask_row = self.product.row[leg]
         self.ask_good, self.ask_place = self.product.good[leg], self.product.place[leg]
+        self.clean_t = np.zeros(len(use_t))  # feed bid for as untouched
+        self.clean_found_share = np.zeros(len(use_t))  # and the part of that bought last month
+        self._seeks_clean = False
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Say which bids they may post: for feed of any origin, and for untouched feed."""
         leg = np.repeat(np.arange(len(self.feed.row)), BID_STEPS)
+        classes = (OPEN, BOUND) if self._seeks_clean else (OPEN,)
+        self.bid_class = np.repeat(classes, len(leg))
+        leg = np.tile(leg, len(classes))
         self.bid_row = self.feed.row[leg]
         self.bid_good, self.bid_place = self.feed.good[leg], self.feed.place[leg]
-        self.bid_class = np.full(len(leg), OPEN)
+
+    def open_clean_bids(self) -> None:
+        """Make room in the book for bids for untouched feed."""
+        self._seeks_clean = True
+        self._make_room()
 
     def learn(self, factor: np.ndarray) -> None:
         """Let conversion cost what places have learned, relative to the start, ``[stage, place]``.
@@ -335,7 +369,12 @@ class Processors:
         return mean.reshape(goods, places)
 
     def post(
-        self, book: Book, bulletin: Bulletin, regime: Regime, downstream_usd_per_kg: np.ndarray
+        self,
+        book: Book,
+        bulletin: Bulletin,
+        regime: Regime,
+        downstream_usd_per_kg: np.ndarray,
+        clean: CleanDemand | None = None,
     ) -> None:
         """Offer the products held, and bid for feed up to the netback.
 
@@ -348,6 +387,8 @@ class Processors:
             of the month.
         downstream_usd_per_kg
             ``[good, place]`` what plants at home can pay.
+        clean
+            what bound buyers ask of them, where rules on content are in force.
         """
         leg = self.product
         quantity_t, limit = _asks(
@@ -358,11 +399,60 @@ class Processors:
             downstream_usd_per_kg, self._numbers,
         )  # fmt: skip
         book.post_asks("processor", quantity_t, limit)
+        self.clean_t = self.clean_share(clean) * self.feed_want_t
+        open_t = self.feed_want_t - self.clean_found_share * self.clean_t
         amount_t, limit = _bids(
-            self.feed_want_t, self.feed_alarm_share, self.netback_usd_per_kg,
+            open_t, self.feed_alarm_share, self.netback_usd_per_kg,
             self.feed_price_usd_per_kg, self._numbers,
         )  # fmt: skip
+        if self._seeks_clean:
+            clean_t, clean_limit = self._clean_bids(clean, bulletin)
+            amount_t, limit = np.vstack([amount_t, clean_t]), np.vstack([limit, clean_limit])
         book.post_bids("processor", amount_t, limit)
+
+    def clean_share(self, clean: CleanDemand | None) -> np.ndarray:
+        r"""Part of each feed that a plant asks for untouched, ``[feed leg]``.
+
+        .. math:: \beta_i = \max_g \min\Bigl[1,\ \frac{\sum_{d \in D} b_{gd}}{\sum_j y_{gj}}\Bigr]
+
+        over its products :math:`g`, with last month's bids :math:`b` of bound buyers under the rule
+        and the output :math:`y` of the plants that may choose: together these make as much as is
+        asked for. Bids of plants for their own feed count like those of users, so the wish travels
+        upstream by a stage a month. What was not found untouched is bid for as any other feed.
+        """
+        feed, leg = self.feed, self.product
+        if clean is None:
+            return np.zeros(len(feed.row))
+        chooses = clean.matters[feed.good, feed.place]
+        maker = np.bincount(feed.row, chooses, minlength=self.rows) > 0
+        goods = len(clean.wanted_t)
+        made_t = np.bincount(leg.good, self.made_t * maker[leg.row], minlength=goods)
+        share = np.minimum(clean.wanted_t / np.maximum(made_t, SMALLEST_ORDER_T), 1.0)
+        of_plant = np.zeros(self.rows)
+        np.maximum.at(of_plant, leg.row, share[leg.good])
+        return np.where(chooses, of_plant[feed.row], 0.0)
+
+    def _clean_bids(
+        self, clean: CleanDemand | None, bulletin: Bulletin
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Quantity and limit of bids for untouched feed, up to what the premium adds to netback."""
+        feed, leg, netback = self.feed, self.product, self.netback_usd_per_kg
+        price = bulletin.price_usd_per_kg[feed.good, feed.place, BOUND]
+        if clean is not None:
+            premium = leg.total(leg.coefficient * leg.at(clean.premium_usd_per_kg))
+            netback = netback + premium[feed.row] / feed.coefficient
+        return _bids(self.clean_t, self.feed_alarm_share, netback, price, self._numbers)
+
+    def _take_feed(self, bid_fill_t: np.ndarray) -> np.ndarray:
+        """Fills of both kinds of bids together, ``[bid]``; learn how much was found untouched."""
+        if not self._seeks_clean:
+            return bid_fill_t
+        any_t, clean_t = bid_fill_t.reshape(2, -1)
+        bought_t = clean_t.reshape(-1, BID_STEPS).sum(axis=1)
+        self.clean_found_share = np.minimum(
+            bought_t / np.maximum(self.clean_t, SMALLEST_ORDER_T), 1.0
+        )
+        return any_t + clean_t
 
     def settle(
         self,
@@ -388,8 +478,8 @@ class Processors:
             self._stock_settled_t,
         )  # fmt: skip
         _settle_feeds(
-            bid_fill_t, self.feed_want_t, self.netback_usd_per_kg, self.feed_price_usd_per_kg,
-            self.feed_stock_t, self.feed_alarm_share, self._numbers,
+            self._take_feed(bid_fill_t), self.feed_want_t, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self.feed_stock_t, self.feed_alarm_share, self._numbers,
         )  # fmt: skip
         self.cash_usd += revenue_usd - feed_cost_usd
 

@@ -10,8 +10,11 @@ may take
 
 with the share :math:`\phi` touched, the tonnes :math:`a` on offer and the bids :math:`b` of bound
 buyers at the places :math:`D` under the rule. What they pay above the price of other goods goes to
-the sellers of the place. A rule that widens from stage to stage is written as one instrument for
-each set of stages.
+the sellers of the place. Plants that make such goods outside the state ask for untouched feed in
+the part in which bound buyers ask for their product
+(:meth:`rare_market.agents.processor.Processors.clean_share`), pay up to that premium for it, and
+obey the same limit, as far upstream as the stages that count. A rule that widens from stage to
+stage is written as one instrument for each set of stages.
 
 Instance: the rule of the United States on magnets for defence (10 U.S.C. 4872; DFARS
 252.225-7052): melted and made without China before 2027, from 1 January 2027 mined, refined and

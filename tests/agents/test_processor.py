@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from rare_market.agents.processor import (
     BID_STEPS,
+    CleanDemand,
     Legs,
+    Processors,
     netback_usd_per_kg,
     wanted_activity_t,
 )
@@ -360,3 +362,56 @@ def test_a_state_plant_keeps_its_workers_while_feed_lasts():
     cohort.expect(published, regime())
     cohort.plan(0, published, regime(), np.full(2, np.inf))
     assert cohort.activity_t.tolist() == pytest.approx([95.0, 0.0])
+
+
+def clean_demand(wanted_t: float, premium_usd_per_kg: float = 0.0) -> CleanDemand:
+    """Return what bound buyers ask of metal makers, whose oxide may be touched."""
+    wanted, premium, matters = np.zeros(5), np.zeros((5, 2)), np.zeros((5, 2), dtype=bool)
+    wanted[METAL], premium[METAL], matters[OXIDE, USA] = wanted_t, premium_usd_per_kg, True
+    return CleanDemand(wanted, premium, matters)
+
+
+def two_smelters() -> Processors:
+    """Return two makers of 100 t of metal a month each, who seek untouched oxide."""
+    cohort = plants(2, input_t=SMELT_IN, output_t=SMELT_OUT, stage=2)
+    cohort.open_clean_bids()
+    cohort.expect(bulletin(), regime())
+    return cohort
+
+
+def test_plants_ask_for_untouched_feed_in_the_part_that_bound_buyers_ask_of_their_product():
+    """Bound buyers bid for 50 t of the 200 t of metal made: a quarter of the oxide of each."""
+    cohort = two_smelters()
+    assert cohort.clean_share(clean_demand(50.0)) == pytest.approx([0.25, 0.25])
+    assert cohort.clean_share(clean_demand(1e4)) == pytest.approx([1.0, 1.0])
+    assert cohort.clean_share(None).tolist() == [0.0, 0.0]
+
+
+def test_the_premium_on_its_product_is_what_a_plant_can_pay_more_for_untouched_feed():
+    """Ten dollars on metal are eight on the oxide of which it takes a quarter more."""
+    limits = []
+    for premium in (0.0, 10.0):
+        cohort, sheet = two_smelters(), Sheet()
+        cohort.netback_usd_per_kg[:] = 30.0  # far below the price of oxide
+        cohort.post(sheet, bulletin(), regime(), NO_USERS, clean_demand(50.0, premium))
+        quantity, limit = sheet.bids["processor"]
+        assert quantity.shape == limit.shape == (4, 2)
+        assert limit[:2].max() == pytest.approx(30.0)
+        limits.append(limit[2:].max())
+    assert limits == pytest.approx([30.0, 30.0 + 10.0 / 1.25])
+
+
+def test_what_was_not_found_untouched_is_bid_for_as_any_other_feed():
+    """The whole want in the open market at first; less what was found a month later."""
+    cohort, sheet, want_t = two_smelters(), Sheet(), 125.0
+    cohort.feed_want_t[:] = want_t
+    cohort.post(sheet, bulletin(), regime(), NO_USERS, clean_demand(50.0))
+    quantity, _ = sheet.bids["processor"]
+    assert quantity[:2].sum(axis=1) == pytest.approx([want_t] * 2)
+    assert quantity[2:].sum(axis=1) == pytest.approx([0.25 * want_t] * 2)
+    fill = np.concatenate([np.zeros(4), quantity[2:].ravel() * 0.4])
+    cohort.settle(np.zeros(8), fill, np.zeros(2), np.zeros(2), np.zeros(2))
+    cohort.feed_want_t[:] = want_t
+    cohort.post(sheet, bulletin(), regime(), NO_USERS, clean_demand(50.0))
+    quantity, _ = sheet.bids["processor"]
+    assert quantity[:2].sum(axis=1) == pytest.approx([(1.0 - 0.4 * 0.25) * want_t] * 2)
