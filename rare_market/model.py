@@ -510,12 +510,15 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def _feed_rules(self, rules: tuple[CleanRule, ...]) -> tuple[CleanRule, ...]:
         """What rules on content mean for plants abroad that make such goods and buy bound.
 
-        Their feeds obey the rule on their products, as far as its stages count.
+        Their feeds obey the rule on their products, as far as its stages count and there is
+        anything touched on offer. Scrap is taken as it comes: where it was made is forgotten.
         """
-        places, follow = np.arange(len(self.catalogue.places)), []
+        c, follow = self.catalogue, []
+        places, scrap = np.arange(len(c.places)), c.of_stage("scrap")
         for rule in rules:
-            so_far = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
-            feeds = self.data.recipes.feeds_of(rule.goods) & so_far[self.catalogue.stage]
+            counts = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
+            touched = (self.content.offered(rule.touch) > 0.0).any(axis=1)
+            feeds = self.data.recipes.feeds_of(rule.goods) & counts[c.stage] & touched & ~scrap
             follow.append(rule._replace(goods=feeds, places=places != rule.touch.state))
         return tuple(follow)
 
