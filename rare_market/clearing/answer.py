@@ -197,8 +197,8 @@ def quote_prices(
     arbitrage = np.int64(0)
     for o in range(places):
         for d in range(demands):
-            gain = node[MIDDLE, places + d] - node[MIDDLE, o] - 2 * (ticks[o, d] + charged[o, d])
-            arbitrage = max(arbitrage, gain)
+            c = min(ticks[o, d] + charged[o, d], INF)  # more, between nodes without a price, wraps
+            arbitrage = max(arbitrage, node[MIDDLE, places + d] - node[MIDDLE, o] - 2 * c)
     for a in range(arcs):
         o, v = arc[a].tail, arc[a].head
         gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (arc[a].ticks + charged[o, v - places])

@@ -21,6 +21,8 @@ from rare_market.clearing.problem import (
     compiled,
 )
 
+_COARSE = 50  # bits
+
 
 class Quotas(NamedTuple):
     """Tonnage quotas, a row each; one rent per tonne for all goods and lanes it counts.
@@ -71,37 +73,49 @@ def charge(g, classes, counted, rent, charged):
 
 
 @compiled
+def _worth(ticks, lots):
+    """Multiply, keeping the product modulo 2^64 and in units of 2^50."""
+    return ticks * lots, np.int64(np.float64(ticks) * np.float64(lots) * 2.0**-_COARSE)
+
+
+def exact_value(use: np.ndarray) -> int:
+    """Put a value together again, in ticks times lots, of the two parts `add_use` wrote last."""
+    low, coarse = int(use[-2]), int(use[-1])
+    return low + ((((coarse << _COARSE) - low) + (1 << 63)) >> 64 << 64)
+
+
+@compiled
 def add_use(
     g, classes, shift, in_use, arcs, counted, ticks, order, node, arc, trade, use
 ):  # fmt: skip
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
-    Terms are rounded to a grid on which their sum is exact, whatever the order of the terms: to
-    add and take away a power of two this much larger than the sum cuts off what lies below it.
+    The value does not fit a word. It is summed modulo 2^64 and in coarse units, each cut to a whole
+    number: neither depends on the order of the terms, and :func:`exact_value` needs no more.
     """
     places, demands = ticks.shape
     nodes, quotas = places + demands, len(counted)
-    dearest, total = np.int64(1), np.int64(1)
-    for s in range(node[FIRST, nodes]):
-        dearest = max(dearest, abs(order[PRICE, s] >> shift))
-        total += order[LOTS, s]
-    grid = 1.5 * 2.0 ** (np.ceil(np.log2(np.float64(dearest) * total)) + 4)
-    value = 0.0
+    value, coarse = np.int64(0), np.int64(0)
     for v in range(nodes):
-        sign = -1.0 if v < places else 1.0
+        sign = -1 if v < places else 1
         for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
             x, lots = order[PRICE, s], order[LOTS, s]
             if x <= node[LOW, v] if v < places else x >= node[HIGH, v]:
-                value += sign * ((np.float64(x >> shift) * lots + grid) - grid)
+                low, high = _worth(sign * (x >> shift), lots)
+                value, coarse = value + low, coarse + high
         if node[PARENT, v] == v and node[ROOM, v] > 0:
             used = node[FLOW, v] if v < places else node[ROOM, v] - node[FLOW, v]
-            value += sign * ((np.float64(node[STEP, v] >> shift) * used + grid) - grid)
+            low, high = _worth(sign * (node[STEP, v] >> shift), used)
+            value, coarse = value + low, coarse + high
     for i in range(in_use):
         o, d, lots = trade[i].tail, trade[i].head - places, trade[i].lots
         if ticks[o, d] < INF:
-            value -= (np.float64(ticks[o, d]) * lots + grid) - grid
+            low, high = _worth(-ticks[o, d], lots)
+            value, coarse = value + low, coarse + high
         for k in range(quotas):
             use[k] += lots if counted[k, g, o, d // classes] else 0
     for a in range(arcs):
-        value -= (np.float64(arc[a].ticks) * arc[a].flow + grid) - grid
+        low, high = _worth(-arc[a].ticks, arc[a].flow)
+        value, coarse = value + low, coarse + high
     use[quotas] += value
+    use[quotas + 1] += coarse

@@ -1,15 +1,18 @@
 """The search for the rents of quotas: use falls with the rent.
 
 Limits are whole ticks, so use changes at whole or half ticks of rent only. Rents are counted in
-quarters of a tick and tried at odd quarters, which avoids every tie; where a quota is used up
-between two neighbouring rents, each mix of the two solutions is optimal: the marginal step is
-shared pro rata.
+quarters of a tick. That of one quota is tried at odd quarters, which avoids every tie; where it is
+used up between two neighbouring rents, each mix of the two solutions is optimal: the marginal step
+is shared pro rata. Those of several are searched together, and the mix is that of a programme. Use
+and value are whole numbers throughout.
 """
 
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,7 +25,10 @@ from rare_market.clearing.problem import (
     RENT_UNIT,
     TICKS_PER_USD,
 )
-from rare_market.clearing.quotas import Quotas, lanes_counted
+from rare_market.clearing.quotas import Quotas, exact_value, lanes_counted
+
+_MOST_SOLUTIONS = 1000  # then the mix so far stands, and the certificate shows its gap
+_MOST_FRACTIONS = 4  # rents whose neighbours are tried both ways
 
 
 def enforce(
@@ -84,23 +90,23 @@ def enforce(
 
         def solve(
             rents: list[int], lanes: np.ndarray = lanes, which: np.ndarray = which
-        ) -> np.ndarray:
-            use = np.zeros(len(rents) + 1)
+        ) -> list[int]:
+            use = np.zeros(len(rents) + 2, dtype=np.int64)
             row = np.array([rents], dtype=np.int64)
             trial: Any = (lanes, row, np.zeros(0), row[0], pivot_limit, *results, use)
             clear_goods(which, *market, *trial)
-            return use
+            return [*use[:-2].tolist(), exact_value(use)]
 
         top = _top_rent(market)
         if len(group) == 1:
             last = _last_rent(hint, market, lanes[0], flow_t)
             if last > 0:
                 market[-1][:] = hint
-            rents, weights, rent = _search_one(solve, lots[group][0], top, min(last, top))
+            rents, weights, rent = _search_one(solve, int(lots[group[0]]), top, min(last, top))
         else:
-            rents, weights, rent = _search_several(solve, lots[group], top)
+            rents, weights, rent = _search_several(solve, [int(lots[k]) for k in group], top)
         mix = (np.array(rents, dtype=np.int64), np.array(weights), np.array(rent, dtype=np.int64))
-        final: Any = (lanes, *mix, pivot_limit, *results, np.zeros(1))
+        final: Any = (lanes, *mix, pivot_limit, *results, np.zeros(2, dtype=np.int64))
         clear_goods(which, *market, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg
@@ -151,17 +157,17 @@ def _last_rent(
     return 2 * round(min(middle, LARGEST_PRICE_USD_PER_KG) * TICKS_PER_USD * 2) - 1
 
 
-Solve = Callable[[list[int]], np.ndarray]
+Solve = Callable[[list[int]], list[int]]  # lots under each quota, and value
 Found = tuple[list[list[int]], list[float], list[int]]
 
 
-def _search_one(solve: Solve, limit: float, top: int, last: int) -> Found:
+def _search_one(solve: Solve, limit: int, top: int, last: int) -> Found:
     """Find the rent of one quota, from last month's rent on.
 
     Steps lead to a rent at which more than the quota is used and one at which not more is. Then
     rents between two solutions are tried where their slopes meet, until they are neighbours.
     """
-    low, high = (-2, 0.0, 0.0), (top + 1, 0.0, 0.0)  # rent, use and value; not tried yet
+    low, high = (-2, 0, 0), (top + 1, 0, 0)  # rent, use and value; not tried yet
     trial, step = (last, 2 * (last // 64) + 2) if last > 0 else (-1, top + 1)
     while low[0] < -1 or high[0] > top:
         use, value = solve([trial])
@@ -221,47 +227,70 @@ def _rent_plateau(solve: Solve, limit: float, low: int, high: int, top: int) -> 
     return [[first]], [1.0], [(first + last) // 2]
 
 
-def _search_several(solve: Solve, limit_lots: np.ndarray, top: int) -> Found:
-    """Find the rents of quotas that share goods (Dantzig and Wolfe 1960).
+def _search_several(solve: Solve, limit: list[int], top: int) -> Found:
+    """Find the rents of quotas that share goods (Dantzig and Wolfe 1960), in whole numbers.
 
-    The mix of solutions worth most within all quotas is a small linear programme; its duals are
-    the rents at which the next solution is sought, until none improves the mix.
+    With use u_j (lots) and value v_j (quarters of a tick times lots) of the solutions j found so
+    far, the mix w worth most within all quotas Q is the programme
+
+        maximise  sum_j v_j w_j    subject to  sum_j u_jk w_j + s_k = Q_k,  sum_j w_j = 1
+
+    whose duals are the rents at which the next solution is sought. At any rents R the solution
+    found bounds what any mix is worth by v + R (Q - u): where the best mix reaches the bound, the
+    rents and the mix are optimal. All numbers of the programme are whole, over the determinant of
+    its basis as common denominator, for two solutions may differ by less of their value than any
+    rounding would keep. Of rows in a tie the lexicographically least leaves, which cannot cycle.
     """
-    count = len(limit_lots)
-    right = np.append(limit_lots / LOTS_PER_T, 1.0)
-    # the search runs with quotas a milligram or so looser, or those of 0 t would make it cycle
-    looser = right + 1e-9 * np.append(np.sqrt(np.arange(2.0, count + 2.0)), 0.0)
-    dearest = [top] * count
-    *use, worth = solve(dearest) / LOTS_PER_T
-    columns: list[list[int] | None] = [dearest] + [None] * count  # None: slack of a quota
-    basis = np.roll(np.eye(count + 1), 1, axis=1)  # rows: use of each quota, share of a solution
-    basis[:count, 0] = use
-    value = np.append(worth, np.zeros(count))
-    for _ in range(1000):
-        weights = np.linalg.solve(basis, looser)
-        dual = np.linalg.solve(basis.T, value)
-        rent = dual[:count]
-        slack = int(np.argmin(rent))
+    count = len(limit)
+    dearest = [top] * count  # at which no quota is used
+    # slack of every quota (None) and the share of this solution; all below is over `base`
+    columns: list[list[int] | None] = [*[None] * count, dearest]
+    base, inverse = 1, [[int(i == j) for j in range(count + 1)] for i in range(count + 1)]
+    right, weights, dual = [*limit, 1], [*limit, 1], [0] * count + [solve(dearest)[-1]]
+    for _ in range(_MOST_SOLUTIONS):
         entering: list[int] | None = None
-        if rent[slack] < -1e-3:
-            column, worth = np.eye(count + 1)[slack], 0.0
-        else:
-            entering = [2 * round((max(r, 0.0) - 1) / 2) + 1 for r in rent]
-            *use, worth = solve(entering) / LOTS_PER_T
-            column = np.append(use, 1.0)
-            gain = worth - dual @ column
-            if entering in columns or gain <= 1e-13 * (abs(worth) + abs(dual) @ column):
-                break
-        change = np.linalg.solve(basis, column)
-        usable = change > 1e-9 * np.abs(change).max()
-        steps = np.maximum(weights, 0.0) / np.where(usable, change, 1.0)
-        leaving = int(np.argmin(np.where(usable, steps, np.inf)))
-        columns[leaving], basis[:, leaving], value[leaving] = entering, column, worth
-    weights = np.maximum(np.linalg.solve(basis, right), 0.0)
-    weights /= sum(weights[i] for i in range(count + 1) if columns[i] is not None)
-    mixed = [
-        (list(column), float(weight))
-        for column, weight in zip(columns, weights, strict=True)
-        if column is not None and weight > 1e-13
-    ]
-    return [c for c, _ in mixed], [w for _, w in mixed], [max(0, round(r)) for r in rent]
+        slack = min(range(count), key=lambda k: dual[k])
+        column, gain = [int(k == slack) for k in range(count + 1)], -dual[slack]
+        if gain <= 0:
+            for entering in _whole_rents(dual[:count], base, top):
+                *use, worth = solve(entering)
+                column = [*use, 1]
+                gain = worth * base - _dot(dual, column)
+                bound = worth + _dot(entering, [q - u for q, u in zip(limit, use, strict=True)])
+                if gain > 0 or bound * base == _dot(dual, right):
+                    break
+        if gain <= 0:
+            break
+        change = [_dot(row, column) for row in inverse]
+        leaving = min(
+            (i for i in range(count + 1) if change[i] > 0),
+            key=lambda i: [Fraction(x, change[i]) for x in (weights[i], *inverse[i])],
+        )
+        pivot, row, weight = change[leaving], inverse[leaving], weights[leaving]
+        dual = [(y * pivot + gain * x) // base for y, x in zip(dual, row, strict=True)]
+        for i in range(count + 1):
+            if i != leaving:
+                weights[i] = (weights[i] * pivot - change[i] * weight) // base
+                inverse[i] = [
+                    (y * pivot - change[i] * x) // base
+                    for y, x in zip(inverse[i], row, strict=True)
+                ]
+        columns[leaving], base = entering, pivot
+    rent = entering or next(_whole_rents(dual[:count], base, top))
+    mixed = [(c, w / base) for c, w in zip(columns, weights, strict=True) if c is not None and w]
+    return [c for c, _ in mixed], [w for _, w in mixed], rent
+
+
+def _dot(x: list[int], y: list[int]) -> int:
+    return sum(a * b for a, b in zip(x, y, strict=True))
+
+
+def _whole_rents(dual: list[int], base: int, top: int) -> Iterator[list[int]]:
+    """Rents next to dual / base, the nearest first; all of them for the first few fractions."""
+    yield [min((2 * y + base) // (2 * base), top) for y in dual]
+    broken = [k for k, y in enumerate(dual) if y % base][:_MOST_FRACTIONS]
+    for up in product((0, 1), repeat=len(broken)) if broken else ():
+        rent = [y // base for y in dual]
+        for k, step in zip(broken, up, strict=True):
+            rent[k] += step
+        yield [min(r, top) for r in rent]
