@@ -431,9 +431,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         A limit of zero is no lane. A finite one holds for all buyer classes of a place together:
         where several may use the lane it is a quota of one good; where a good has several such
-        lanes, each class gets the part of the limit that it bids for. Contract deliveries have used
-        up their part. Where military users need permits of their own, these are theirs alone, and
-        a limit for all users is shared with them by what is bid for.
+        lanes, each class gets the part of the limit that it bids for, because the search for all
+        their rents takes ten times as long as the clearing. Contract deliveries have used up their
+        part. Where military users need permits of their own, these are theirs alone, and a limit
+        for all users is shared with them by what is bid for.
         """
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape

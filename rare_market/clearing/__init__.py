@@ -51,10 +51,10 @@ Certificate
 Per good, computed from the results and not from the search: `gap_relative` (dual less primal
 value, relative to all quantities at the dearest limit), `excess_demand_t` (largest imbalance of
 a node, before shares are rounded), and `slackness_violation_usd` (largest gain left untaken or
-trade at a loss). All three are exactly zero without quotas, and with one quota that names an
-origin. Quotas that share goods, or name no place, can have a rent between quarters of a tick; it
-is rounded to them. `fallback` marks goods that reached the limit of pivots and were solved by
-the slower method.
+trade at a loss). All three are exactly zero without quotas, with one quota that names an origin,
+and with others of one lane each beside it. Other quotas that share goods, or name no place, can
+have a rent between quarters of a tick; it is rounded to them. `fallback` marks goods that reached
+the limit of pivots and were solved by the slower method.
 
 Status of a demand node
 -----------------------
@@ -125,6 +125,7 @@ class BookLayout(NamedTuple):
     good: np.ndarray  # 0, 1, ...
     node_start: np.ndarray  # [good * node + 1] first slot of each node
     slot_order: np.ndarray  # [slot] index of the ask or bid
+    slot_node: np.ndarray  # [slot] node within its good
     tie_weight: np.ndarray  # [origin, demand node]
 
 
@@ -301,6 +302,7 @@ def book_layout(
         np.arange(goods),
         np.searchsorted(key[slot], np.arange(goods * nodes + 1)).astype(np.uint32),
         np.where(slot < len(ask_good), slot, slot - len(ask_good)).astype(np.uint32),
+        (key[slot] % nodes).astype(np.uint32),
         _tie_weights(keys.astype(np.uint64), buyer_classes),
     )
 
@@ -366,6 +368,7 @@ def clear(
     market = (
         layout.node_start,
         layout.slot_order,
+        layout.slot_node,
         layout.tie_weight,
         _array("ask_quantity_t", ask_quantity_t, asks),
         _array("ask_limit_usd_per_kg", ask_limit_usd_per_kg, asks),

@@ -12,17 +12,22 @@ import numpy as np
 from rare_market.clearing.problem import (
     ARC,
     BALANCE,
+    BAR,
     BOTTOM,
+    EDGE,
     EXTRA,
     FAR,
+    FILLED,
     FIRST,
     FLOW,
     HIGH,
+    INDEX,
     INF,
     LOTS,
     LOTS_PER_T,
     LOW,
     MIDDLE,
+    OWNER,
     PARENT,
     PRICE,
     ROOM,
@@ -254,7 +259,7 @@ def _quote_from_neighbours(arcs, ticks, charged, node, arc):
 
 @compiled
 def publish(
-    g, weight, unit, shift, arcs, in_use, ticks, charged, index, order, node, arc,
+    g, weight, unit, shift, arcs, in_use, ticks, charged, number, order, node, arc,
     trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
 ):  # fmt: skip
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
@@ -265,11 +270,8 @@ def publish(
     """
     places, demands = ticks.shape
     nodes = places + demands
-    suspect = False
-    for v in range(places):
-        suspect |= _fill(v, 1, weight, shift, index, order, node, ask_fill_t)
-    for v in range(places, nodes):
-        suspect |= _fill(v, -1, weight, shift, index, order, node, bid_fill_t)
+    suspect = _fill(0, places, 1, weight, shift, number, order, node, ask_fill_t)
+    suspect |= _fill(places, nodes, -1, weight, shift, number, order, node, bid_fill_t)
     for v in range(places, nodes):
         found = _status(v, arcs, ticks, order, node, arc)
         # of several solutions: served only if served in all, short if delivered in one only
@@ -295,7 +297,11 @@ def publish(
         missed = arc[a].lots - lots if gain > 0 else -lots
         gap += gain * missed
         worst = max(worst, np.float64(gain) * missed)
-    _name_marginal(g, places, nodes, index, order, node, noted)
+    for v in range(nodes):
+        setter = node[SETTER, v]
+        named = np.int64(-1) if setter == NOBODY else node[EXTRA, setter]
+        noted[0, g, v] = named if setter < places else -1
+        noted[1, g, v] = named if setter >= places else -1
     excess = np.int64(0)
     for v in range(nodes):
         excess = max(excess, abs(node[BALANCE, v]))
@@ -311,39 +317,48 @@ def publish(
 
 
 @compiled
-def _fill(v, sign, weight, shift, index, order, node, fill_t):
-    """Fill the asks (sign 1) or bids (-1) of a node, and write its balance.
+def _fill(begin, end, sign, weight, shift, number, order, node, fill_t):
+    """Fill the asks (sign 1) or bids (-1) of the nodes `begin` to `end`, and write their balances.
 
-    Says whether there may be an order that gains from more or from less.
+    Notes of every order that is used in part, a root's, the first of those at its limit. Says
+    whether there may be an order that gains from more or from less.
     """
     # with bits turned, which turns their order around, bids are treated like asks: filled in full
-    # up to `bar`; below `edge` one that is left would gain
+    # up to the bar; below the edge one that is left would gain
     flip = np.int64(0) if sign > 0 else np.int64(-1)
-    bar = node[LOW if sign > 0 else HIGH, v] ^ flip
-    middle = min(max(node[MIDDLE, v], -2 * (FAR >> shift)), 2 * (FAR >> shift))
-    edge = (((middle + (sign > 0)) >> 1) << shift) ^ flip
-    traded, left = np.int64(0), False
-    first, end = np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])
-    for s in range(first, end):
-        limit, lots = order[PRICE, s] ^ flip, order[LOTS, s]
-        full = limit <= bar
-        left |= (not full) & (limit < edge)
+    side, far = LOW if sign > 0 else HIGH, 2 * (FAR >> shift)
+    suspect, filled = False, np.int64(0)
+    for v in range(begin, end):
+        bar, middle = node[side, v], min(max(node[MIDDLE, v], -far), far)
+        suspect |= (bar ^ flip > -FAR) & (2 * sign * (bar >> shift) > sign * middle)
+        node[BAR, v] = bar ^ flip
+        node[EDGE, v] = (((middle + (sign > 0)) >> 1) << shift) ^ flip
+    first, last = np.uint64(node[FIRST, begin]), np.uint64(node[FIRST, end])
+    for s in range(first, last):  # not node by node, see `read_orders`
+        v, limit, lots = number[OWNER, s], order[PRICE, s] ^ flip, order[LOTS, s]
+        full = limit <= node[BAR, v]
+        suspect |= (not full) & (limit < node[EDGE, v])
         lots = lots if full else 0
-        traded += lots
-        fill_t[index[s]] += weight * (lots / LOTS_PER_T)
-    suspect = left or (bar > -FAR and 2 * sign * ((bar ^ flip) >> shift) > sign * middle)
-    size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
-    if size > 0:  # its limit is that of a root: shared pro rata
-        taken = node[FLOW, v] if sign > 0 else size - node[FLOW, v]
-        for s in range(first, end):
-            if order[PRICE, s] == node[STEP, v]:
-                lots = order[LOTS, s]
-                part = np.float64(taken) if lots == size else lots * (taken / size)
-                fill_t[index[s]] += weight * (part / LOTS_PER_T)
-        traded += taken
-        gain = sign * (middle - 2 * (node[STEP, v] >> shift))
-        suspect |= (gain > 0 and taken < size) or (gain < 0 and taken > 0)
-    node[BALANCE, v] = traded
+        order[FILLED, s] = filled
+        filled += lots
+        fill_t[number[INDEX, s]] += weight * (lots / LOTS_PER_T)
+    order[FILLED, last] = filled
+    for v in range(begin, end):
+        first, last = np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])
+        node[BALANCE, v] = order[FILLED, last] - order[FILLED, first]
+        size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
+        if size > 0:  # its limit is that of a root: shared pro rata
+            taken, named = node[FLOW, v] if sign > 0 else size - node[FLOW, v], np.int64(FAR)
+            for s in range(first, last):
+                if order[PRICE, s] == node[STEP, v]:
+                    lots, i = order[LOTS, s], number[INDEX, s]
+                    part = np.float64(taken) if lots == size else lots * (taken / size)
+                    fill_t[i] += weight * (part / LOTS_PER_T)
+                    named = min(named, np.int64(i))
+            node[BALANCE, v] += taken
+            node[EXTRA, v] = named
+            gain = sign * (node[MIDDLE, v] - 2 * (node[STEP, v] >> shift))
+            suspect |= (gain > 0 and taken < size) or (gain < 0 and taken > 0)
     return suspect
 
 
@@ -368,23 +383,6 @@ def _untaken(v, sign, shift, order, node):
         gap += gain * missed
         worst = max(worst, np.float64(gain) * missed)
     return gap, worst
-
-
-@compiled
-def _name_marginal(g, places, nodes, index, order, node, noted):
-    """Name the order that sets the price to every node; the first of several at one limit."""
-    for v in range(nodes):
-        if node[SETTER, v] == v:
-            first = np.int64(FAR)
-            for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
-                own = order[PRICE, s] == node[STEP, v]
-                first = min(first, np.int64(index[s]) if own else FAR)
-            node[EXTRA, v] = first
-    for v in range(nodes):
-        r = node[SETTER, v]
-        named = np.int64(-1) if r == NOBODY else node[EXTRA, r]
-        noted[0, g, v] = named if r < places else -1
-        noted[1, g, v] = named if r >= places else -1
 
 
 @compiled

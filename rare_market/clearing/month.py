@@ -19,7 +19,9 @@ from rare_market.clearing.problem import (
     FAR,
     LIMITED,
     NODE_ROWS,
+    NUMBER_ROWS,
     OK,
+    ORDER_ROWS,
     PRICE,
     RENT_UNIT,
     TICKS_PER_USD,
@@ -38,7 +40,7 @@ from rare_market.clearing.simplex import search, start
 
 @compiled_with_arrays
 def clear_goods(
-    which, node_start, slot_order, tie_weight,
+    which, node_start, slot_order, slot_node, tie_weight,
     ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost, lane_limit_t, hint,
     counted, rents, weights, rent, pivot_limit,
     ask_fill_t, bid_fill_t, flow_and_rent, quoted, noted, certificate, use,
@@ -55,25 +57,28 @@ def clear_goods(
     charges, published, solutions = len(rent) > 0, len(weights) > 0, len(rents)
     unit = RENT_UNIT if charges else np.int64(1)
     slots = len(slot_order) + 1
-    numbers, order = np.empty((2, slots), np.uint32), np.empty((2, slots), np.int64)
-    index, before = numbers[0], numbers[1]
+    number = np.empty((NUMBER_ROWS, slots), np.uint32)
+    order = np.empty((ORDER_ROWS, slots), np.int64)
     node = np.empty((NODE_ROWS, nodes + 1), np.int64)
     arc, trades = np.empty(lanes, LIMITED), np.empty((lanes + nodes) * (solutions + 1), TRADE)
     trade, carrying = trades[: lanes + nodes], trades[lanes + nodes :]
-    tables, scratch = np.zeros((4, places, demands), np.int64), np.empty(demands, np.int64)
+    rows, scratch = np.zeros((4, lanes), np.int64), np.empty(demands, np.int64)
+    tables = rows.reshape((4, places, demands))
     ticks, cost, extra, charged = tables[0], tables[1], tables[2], tables[3]
+    cost_rows, limit_rows = lane_cost.reshape((-1, lanes)), lane_limit_t.reshape((-1, lanes))
+    weight_row = tie_weight.reshape(lanes)
     for g in which:
         if published and not charges:
             certificate[3, g] = 0.0
         problem, asks, low_ask, top_ask = read_orders(
-            0, 0, places, g * nodes, unit, node_start, slot_order, ask_quantity_t, ask_limit,
-            index, before, order, node,
+            0, 0, places, g * nodes, unit, node_start, slot_order, slot_node, ask_quantity_t,
+            ask_limit, number, order, node,
         )  # fmt: skip
         if problem != OK:
             return problem
         problem, count, low_bid, top_bid = read_orders(
-            asks, places, nodes, g * nodes, unit, node_start, slot_order, bid_quantity_t, bid_limit,
-            index, before, order, node,
+            asks, places, nodes, g * nodes, unit, node_start, slot_order, slot_node, bid_quantity_t,
+            bid_limit, number, order, node,
         )  # fmt: skip
         if problem != OK:
             return problem if problem == TOO_MUCH else problem + BAD_BID_QUANTITY - BAD_ASK_QUANTITY
@@ -81,7 +86,9 @@ def clear_goods(
         highest = max(top_ask, top_bid) if count > 0 else np.int64(0)
         # from this cost on a lane is of no use
         useful = top_bid - low_ask + RENT_UNIT if 0 < asks < count else -UNLIMITED
-        problem, arcs, span = read_lanes(g, useful, unit, lane_cost, lane_limit_t, ticks, arc)
+        problem, arcs, span = read_lanes(
+            g, places, useful, unit, cost_rows, limit_rows, rows[0], arc
+        )  # fmt: skip
         if problem != OK:
             return problem
         bound = max(abs(highest), abs(lowest)) + 2 * span
@@ -98,7 +105,10 @@ def clear_goods(
                 if turn == 0 or solutions > 1:
                     if charges:
                         charge(g, classes, counted, rents[m], extra)
-                    price_lanes(arcs, useful, shift, tie_shift, tie_weight, extra, ticks, cost, arc)
+                    price_lanes(
+                        arcs, places, useful, shift, tie_shift, weight_row, rows[2], rows[0],
+                        rows[1], arc,
+                    )  # fmt: skip
                     start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc)
                     if not search(pivot_limit, arcs, order, cost, node, arc, scratch):
                         certificate[3, g] = 1.0
@@ -106,7 +116,7 @@ def clear_goods(
                     in_use = list_trade(places, nodes, arcs, node, arc, trade)
                 if turn == 1:
                     publish(
-                        g, weights[m], unit, shift, arcs, in_use, ticks, charged, index, order,
+                        g, weights[m], unit, shift, arcs, in_use, ticks, charged, number, order,
                         node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
                     )  # fmt: skip
                 elif published:

@@ -65,19 +65,23 @@ def compiled_with_arrays[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
 
 
 # The orders of a good that have a quantity: a column each, node after node; limit in grains (in
-# ticks when read), quantity in lots. Rows lie apart so that loops over a node run four abreast.
-PRICE, LOTS = range(2)
+# ticks when read), quantity in lots; lots filled before it. Rows lie apart so that loops over a
+# node run four abreast.
+PRICE, LOTS, FILLED, ORDER_ROWS = range(4)
+# Their indices among asks or bids, and their nodes; and how many are live before each slot.
+INDEX, OWNER, BEFORE, NUMBER_ROWS = range(4)
 # The nodes of a good: a column each. Its orders start at FIRST; its price is in grains; the lane to
 # its parent (ARC: the limited lane, or -1) carries FLOW of at most ROOM. A root is its own parent,
 # and its link is an order of limit STEP, used in part. LOW and HIGH are its next orders below the
 # price (used up) and from the price on (untouched). INSIDE names its tree by the root; GAP and
 # EXTRA are scratch of the search. The rest is the answer: ends and middle of the price interval, in
 # ticks and half ticks, whose order is the SETTER of the price, whether no other lane can narrow the
-# interval (SETTLED), and the balance in lots.
+# interval (SETTLED), the balance in lots, and the limits up to which an order is filled (BAR) and
+# would gain (EDGE).
 (
     _, FIRST, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
-    BOTTOM, TOP, MIDDLE, SETTER, SETTLED, BALANCE, NODE_ROWS,
-) = range(19)  # fmt: skip
+    BOTTOM, TOP, MIDDLE, SETTER, SETTLED, BALANCE, BAR, EDGE, NODE_ROWS,
+) = range(21)  # fmt: skip
 
 
 def _record(index: str, number: str) -> np.dtype[Any]:
@@ -108,60 +112,79 @@ def to_lots(quantity_t):
 
 @compiled
 def read_orders(
-    count, begin, end, first_node, unit, node_start, slot_order, quantity_t, limit, index, before,
-    order, node,
+    count, begin, end, first_node, unit, node_start, slot_order, slot_node, quantity_t, limit,
+    number, order, node,
 ):  # fmt: skip
     """Append the orders with a quantity of the nodes `begin` to `end`, limits still in ticks.
 
     Returns a problem code (of the asks), the number of orders so far and the range of limits.
     """
-    base, wrong, unknown, large = np.uint64(count), False, False, False
+    base, fine = np.uint64(count), True
     first, last = np.uint64(node_start[first_node + begin]), np.uint64(node_start[first_node + end])
     for s in range(first, last):  # not node by node: a short loop costs its last turn a wrong guess
         i, slot = slot_order[s], np.uint64(count)
         offered, usd_per_kg = quantity_t[i], limit[i]
-        wrong |= not offered >= 0.0
-        unknown |= usd_per_kg != usd_per_kg
-        large |= offered > LARGEST_QUANTITY_T
-        lots = to_lots(offered if offered <= LARGEST_QUANTITY_T else 0.0)
-        before[s - first], index[slot], order[LOTS, slot] = slot, i, lots
+        usable = (offered >= 0.0) & (offered <= LARGEST_QUANTITY_T)
+        fine &= usable & (usd_per_kg == usd_per_kg)
+        lots = to_lots(offered if usable else 0.0)
+        number[BEFORE, s - first], number[INDEX, slot] = slot, i
+        number[OWNER, slot], order[LOTS, slot] = slot_node[s], lots
         order[PRICE, slot] = to_ticks(usd_per_kg, LARGEST_PRICE_USD_PER_KG) * unit
         count += lots > 0  # one without is overwritten by the next
-    before[last - first] = count
+    number[BEFORE, last - first] = count
     for v in range(begin, end + 1):
-        node[FIRST, v] = before[np.uint64(node_start[first_node + v]) - first]
+        node[FIRST, v] = number[BEFORE, np.uint64(node_start[first_node + v]) - first]
     total, lowest, highest = np.int64(0), FAR, -FAR
     for s in range(base, np.uint64(count)):
         total += order[LOTS, s] >> _SUM_SHIFT
         lowest, highest = min(lowest, order[PRICE, s]), max(highest, order[PRICE, s])
-    problem = BAD_ASK_LIMIT if unknown else OK
-    if large or total > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
+    problem = OK
+    if not fine:
+        problem = _problem_of(first, last, slot_order, quantity_t, limit)
+    elif total > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
         problem = TOO_MUCH
-    return BAD_ASK_QUANTITY if wrong else problem, count, lowest, highest
+    return problem, count, lowest, highest
 
 
 @compiled
-def read_lanes(g, useful, unit, lane_cost, lane_limit_t, ticks, arc):
+def _problem_of(first, last, slot_order, quantity_t, limit):
+    """Name the first kind of problem, in the order of the codes, of orders that cannot be used."""
+    problem = TOO_MUCH
+    for s in range(first, last):
+        offered, usd_per_kg = quantity_t[slot_order[s]], limit[slot_order[s]]
+        if usd_per_kg != usd_per_kg:
+            problem = min(problem, BAD_ASK_LIMIT)
+        if not 0.0 <= offered < np.inf:
+            problem = min(problem, BAD_ASK_QUANTITY)
+    return problem
+
+
+@compiled
+def read_lanes(g, places, useful, unit, lane_cost, lane_limit_t, ticks, arc):
     """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
 
-    Returns a problem code, the number of limited lanes, and the span of the costs of use.
+    Lanes come as rows, origin by origin: one long loop is quicker than short ones. Returns a
+    problem code, the number of limited lanes, and the span of the costs of use.
     """
-    places, demands = ticks.shape
-    arcs, low, high = 0, np.int64(0), np.int64(0)
-    wrong_cost, wrong_limit = False, False
-    for o in range(places):
-        for d in range(demands):
-            usd_per_kg, limit_t = lane_cost[g, o, d], lane_limit_t[g, o, d]
-            wrong_cost |= not usd_per_kg > -np.inf
-            wrong_limit |= not limit_t >= 0.0
-            c = to_ticks(usd_per_kg, 2 * LARGEST_PRICE_USD_PER_KG) * unit
-            c = c if usd_per_kg <= 2 * LARGEST_PRICE_USD_PER_KG else INF
-            low, high = min(low, c), max(high, c if c < useful else low)
-            ticks[o, d] = c
-            if limit_t <= LARGEST_QUANTITY_T and c < INF:
-                arc[arcs].tail, arc[arcs].head, arc[arcs].ticks = o, places + d, c
-                arc[arcs].lots = to_lots(limit_t)
-                ticks[o, d] = INF
+    low, high, arcs = np.int64(0), np.int64(0), 0
+    wrong_cost, wrong_limit, limited = False, False, False
+    for i in range(len(ticks)):
+        usd_per_kg, limit_t = lane_cost[g, i], lane_limit_t[g, i]
+        wrong_cost |= not usd_per_kg > -np.inf
+        wrong_limit |= not limit_t >= 0.0
+        limited |= limit_t <= LARGEST_QUANTITY_T
+        c = to_ticks(usd_per_kg, 2 * LARGEST_PRICE_USD_PER_KG) * unit
+        c = c if usd_per_kg <= 2 * LARGEST_PRICE_USD_PER_KG else INF
+        low, high = min(low, c), max(high, c if c < useful else np.int64(0))
+        ticks[i] = c
+    if limited:
+        demands = len(ticks) // places
+        for i in range(len(ticks)):
+            if lane_limit_t[g, i] <= LARGEST_QUANTITY_T and ticks[i] < INF:
+                o, d = i // demands, i % demands
+                arc[arcs].tail, arc[arcs].head, arc[arcs].ticks = o, places + d, ticks[i]
+                arc[arcs].lots = to_lots(lane_limit_t[g, i])
+                ticks[i] = INF
                 arcs += 1
     problem = BAD_FLOW_LIMIT if wrong_limit else OK
     return BAD_COST if wrong_cost else problem, arcs, high - low
@@ -180,19 +203,18 @@ def grains(bound, places):
 
 
 @compiled
-def price_lanes(arcs, useful, shift, tie_shift, tie_weight, rent, ticks, cost, arc):
-    """Write the costs, with the rents of quotas, in grains less the tie weights.
+def price_lanes(arcs, places, useful, shift, tie_shift, tie_weight, rent, ticks, cost, arc):
+    """Write the costs, with the rents of quotas, in grains less the tie weights; lanes as rows.
 
     A cost from `useful` on cannot be borne; such lanes are closed, since it might not fit either.
     """
-    places, demands = ticks.shape
-    for o in range(places):
-        for d in range(demands):
-            c = ticks[o, d] + rent[o, d]
-            grain = (c << shift) - (tie_weight[o, d] >> tie_shift)
-            cost[o, d] = grain if c < useful else INF
+    for i in range(len(ticks)):
+        c = ticks[i] + rent[i]
+        grain = (c << shift) - (tie_weight[i] >> tie_shift)
+        cost[i] = grain if c < useful else INF
+    demands = len(ticks) // places
     for a in range(arcs):
-        o, d = arc[a].tail, arc[a].head - places
-        c = arc[a].ticks + rent[o, d]
-        grain = (c << shift) - (tie_weight[o, d] >> tie_shift)
+        i = arc[a].tail * demands + arc[a].head - places
+        c = arc[a].ticks + rent[i]
+        grain = (c << shift) - (tie_weight[i] >> tie_shift)
         arc[a].cost = grain if c < useful else INF

@@ -14,6 +14,8 @@ below and above its price, and looks for the one beyond when it passes one.
 # mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rare_market.clearing.problem import (
@@ -75,16 +77,15 @@ def start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc):
             node[PARENT, v], node[INSIDE, v] = origin, origin
     _join(tick, cost, node)
     for v in range(nodes):
-        p = node[PRICE, v]
-        below, above, low, high = np.int64(0), np.int64(0), -FAR, FAR
+        p, sells = node[PRICE, v], v < places
+        used, low, high = np.int64(0), -FAR, FAR  # asks below the price, bids from it on
         for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
             x, lots = order[PRICE, s], order[LOTS, s]
-            below += lots if x < p else 0
-            above += 0 if x < p else lots
+            used += lots if (x < p) == sells else 0
             low = max(low, x if x < p else -FAR)
             high = min(high, FAR if x < p else x)
         node[LOW, v], node[HIGH, v] = low, high
-        node[EXTRA, v] = -below if v < places else above
+        node[EXTRA, v] = -used if sells else used
     for a in range(arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = EMPTY
@@ -193,10 +194,14 @@ def search(limit, arcs, order, cost, node, arc, masked):
         sign, ahead, behind = (1, HIGH, LOW) if rises else (-1, LOW, HIGH)
 
         # how far until an order, an unlimited lane or a limited lane becomes indifferent?
+        step_gap = _FARTHEST
+        step_at: Any = 0
         for v in range(nodes):
             gap = sign * (node[ahead, v] - node[PRICE, v])
-            node[GAP, v] = gap if node[INSIDE, v] == piece else INF
-        step_gap, step_at = _nearest_step(nodes, node)
+            gap = gap if node[INSIDE, v] == piece else INF
+            node[GAP, v] = gap
+            step_at = v if gap < step_gap else step_at
+            step_gap = min(step_gap, gap)
         for d in range(demands):  # lanes that matter lead into a piece that rises, or out of it
             v = places + d
             masked[d] = node[PRICE, v] if (node[INSIDE, v] == piece) == rises else -INF
