@@ -45,6 +45,7 @@ REASON = {name: i for i, name in enumerate(REASONS)}
 CARRIER, ECONOMY, STATE = (KIND[name] for name in ("carrier", "economy", "state"))
 GOODS, FREIGHT, IMPORT_DUTY, EXPORT_TAX, RESOURCE_TAX, SCARCITY_RENT = range(6)  # of REASONS
 NO_GOOD = -1
+ROOM = 2**17  # payments in a piece of memory so large that the system hands it out in few pages
 NOTHING, NO_TONNES = np.zeros(0, dtype=np.int64), np.zeros(0)  # where no goods are paid for
 
 
@@ -162,18 +163,19 @@ class Ledger:
         self.spent_usd = np.zeros(policies)
         self.rebated_usd = np.zeros(policies)
         self._accounts_usd = self.balance_usd.reshape(-1, len(REASONS))  # a view
-        self._payments, self._booked, self._period = np.zeros(4096, PAYMENT), 0, 0
+        self._payments = np.empty(ROOM, PAYMENT)  # of this month and of those before
+        self._first, self._booked, self._period = 0, 0, 0
 
     def open_month(self, period: int = 0) -> None:
         """Start a month with empty accounts, and a year without rebates."""
         self.balance_usd[:] = 0.0
-        self._booked, self._period = 0, period
+        self._first, self._period = self._booked, period
         if period % MONTHS_PER_YEAR == 0:
             self.rebated_usd[:] = 0.0
 
     def payments(self) -> np.ndarray:
-        """Payments of the month that are not nothing, rows of :data:`PAYMENT`; a copy."""
-        return self._payments[: self._booked].copy()
+        """Payments of the month that are not nothing, rows of :data:`PAYMENT`; they stay."""
+        return self._payments[self._first : self._booked]
 
     def charge(self, policy: int, usd: float) -> None:
         """Count what a state paid on a policy; negative where it received."""
@@ -231,8 +233,11 @@ class Ledger:
 
     def _make_room(self, payments: int) -> None:
         """Have room for more payments."""
-        while self._booked + payments > len(self._payments):
-            self._payments = np.concatenate([self._payments, np.zeros_like(self._payments)])
+        if self._booked + payments > len(self._payments):
+            before = self.payments()
+            self._first, self._booked = 0, len(before)
+            self._payments = np.empty(max(ROOM, 2 * (len(before) + payments)), PAYMENT)
+            self._payments[: len(before)] = before
 
     def settle_trade(
         self,

@@ -256,43 +256,36 @@ class Records:
         self.provenance = provenance
         self.facility, self.facility_place = facility, facility_place
         self.facility_stage = facility_stage
-        goods, places = len(catalogue.goods), len(catalogue.places)
-        node = (periods, goods, places, len(BUYER_CLASSES))
-        place = (periods, goods, places)
-        lane = (periods, goods, places, places)
-        alive = (periods, len(FACILITY_STAGES), places)
-        self.price_usd_per_kg = np.full(node, np.nan)
-        self.quote_usd_per_kg = np.full(node, np.nan)
-        self.export_tax_share = np.zeros(place)
-        self.price_low_usd_per_kg = np.full(node, np.nan)
-        self.price_high_usd_per_kg = np.full(node, np.nan)
-        self.netback_usd_per_kg = np.full(place, np.nan)
-        self.age_months = np.zeros(node, dtype=np.int32)
-        self.status = np.zeros(node, dtype=np.int8)
-        self.bought_t, self.paid_usd = np.zeros(node), np.zeros(node)
-        self.flow_t, self.moved_t = np.zeros(lane), np.zeros(lane)
+        month = np.zeros(periods, _month_columns(catalogue, len(facility)))
+        self.price_usd_per_kg = month["price_usd_per_kg"]
+        self.quote_usd_per_kg = month["quote_usd_per_kg"]
+        self.export_tax_share = month["export_tax_share"]
+        self.price_low_usd_per_kg = month["price_low_usd_per_kg"]
+        self.price_high_usd_per_kg = month["price_high_usd_per_kg"]
+        self.netback_usd_per_kg = month["netback_usd_per_kg"]
+        self.age_months, self.status = month["age_months"], month["status"]
+        self.bought_t, self.paid_usd = month["bought_t"], month["paid_usd"]
+        self.flow_t, self.moved_t = month["flow_t"], month["moved_t"]
         self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
-        self.capacity_t, self.operating_t = np.zeros(alive), np.zeros(alive)
-        self.building_t, self.output_t = np.zeros(alive), np.zeros(alive)
-        self.cash_usd = np.zeros(alive)
-        self.balance_usd = np.zeros((periods, len(KINDS), places, len(REASONS)))
-        self.used_t, self.shortage_t = np.zeros(place), np.zeros(place)
-        self.final_spend_usd, self.stock_t = np.zeros(place), np.zeros(place)
-        self.use_value_usd = np.zeros(place)
-        self.in_use_t, self.thrown_away_t = np.zeros(place), np.zeros(place)
-        self.external_usd = np.zeros((periods, places))
+        self.capacity_t, self.operating_t = month["capacity_t"], month["operating_t"]
+        self.building_t, self.output_t = month["building_t"], month["output_t"]
+        self.cash_usd, self.balance_usd = month["cash_usd"], month["balance_usd"]
+        self.used_t, self.shortage_t = month["used_t"], month["shortage_t"]
+        self.final_spend_usd, self.stock_t = month["final_spend_usd"], month["stock_t"]
+        self.use_value_usd, self.made_t = month["use_value_usd"], month["made_t"]
+        self.in_use_t, self.thrown_away_t = month["in_use_t"], month["thrown_away_t"]
+        self.external_usd = month["external_usd"]
         self.payments: list[np.ndarray] = []
-        self.made_t = np.zeros(place)
         self.content_share: dict[str, np.ndarray] = {}
-        self.heap_t = np.zeros((0, len(HEAPS), goods, places))
-        self.mass = np.zeros((periods, len(catalogue.elements), len(MASS_COLUMNS)))
-        self.facility_status = np.zeros((periods, len(facility)), dtype=np.int8)
-        self.facility_output_t = np.zeros((periods, len(facility)))
-        self.facility_blocked = np.zeros((periods, len(facility)), dtype=np.int8)
-        self.gap_relative = np.zeros((periods, goods))
-        self.excess_demand_t = np.zeros((periods, goods))
-        self.slackness_usd = np.zeros((periods, goods))
-        self.fallback = np.zeros((periods, goods), dtype=np.bool_)
+        self.heap_t = np.zeros((0, len(HEAPS), len(catalogue.goods), len(catalogue.places)))
+        self.mass = month["mass"]
+        self.facility_status = month["facility_status"]
+        self.facility_output_t = month["facility_output_t"]
+        self.facility_blocked = month["facility_blocked"]
+        self.gap_relative = month["gap_relative"]
+        self.excess_demand_t = month["excess_demand_t"]
+        self.slackness_usd = month["slackness_usd"]
+        self.fallback = month["fallback"]
         self.quota_rent_usd_per_kg: list[np.ndarray] = []
         self.quota_scarcity_usd_per_kg: list[np.ndarray] = []
         self.periods = 0  # months recorded so far
@@ -612,6 +605,40 @@ class Records:
             {"good": self.catalogue.goods},
             keep,
         )
+
+
+def _month_columns(catalogue: Catalogue, facilities: int) -> np.dtype:
+    """Columns of what is kept of a month; as one row it is written to few pages of memory."""
+    goods, places = len(catalogue.goods), len(catalogue.places)
+    node = (goods, places, len(BUYER_CLASSES))
+    shapes = [
+        (
+            node,
+            "price_usd_per_kg quote_usd_per_kg price_low_usd_per_kg price_high_usd_per_kg "
+            "bought_t paid_usd",
+        ),
+        (
+            (goods, places),
+            "netback_usd_per_kg export_tax_share used_t shortage_t final_spend_usd stock_t "
+            "use_value_usd made_t in_use_t thrown_away_t",
+        ),
+        ((goods, places, places), "flow_t moved_t"),
+        ((len(FACILITY_STAGES), places), "capacity_t operating_t building_t output_t cash_usd"),
+        ((len(KINDS), places, len(REASONS)), "balance_usd"),
+        ((places,), "external_usd"),
+        ((len(catalogue.elements), len(MASS_COLUMNS)), "mass"),
+        ((facilities,), "facility_output_t"),
+        ((goods,), "gap_relative excess_demand_t slackness_usd"),
+    ]
+    numbers = [(name, float, shape) for shape, names in shapes for name in names.split()]
+    marks = [
+        ("age_months", np.int32, node),
+        ("status", np.int8, node),
+        ("facility_status", np.int8, (facilities,)),
+        ("facility_blocked", np.int8, (facilities,)),
+        ("fallback", np.bool_, (goods,)),
+    ]
+    return np.dtype(numbers + marks, align=True)
 
 
 @compiled

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -396,13 +397,22 @@ class Scenario:
 
     def numbers(self) -> np.ndarray:
         """All but the texts, a structured array of one row: what compiled rules can read."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values = {name: value for name, value in values.items() if not isinstance(value, str)}
-        return np.array([tuple(values.values())], dtype=[(name, float) for name in values])
+        columns = _number_columns()
+        return np.array([tuple(getattr(self, name) for name in columns.names or ())], columns)
 
     def replicate(self, replication: int) -> Scenario:
         """Return the same world under another draw of all chance."""
         return dataclasses.replace(self, replication=replication)
+
+
+@cache
+def _number_columns() -> np.dtype:
+    """Columns of :meth:`Scenario.numbers`: one object, by which compiled rules know them at once.
+
+    Another that only equals it is compared field by field at every call.
+    """
+    fields = dataclasses.fields(Scenario)
+    return np.dtype([(f.name, float) for f in fields if not isinstance(f.default, str)])
 
 
 LARGEST_FILE_BYTES = 2**20
