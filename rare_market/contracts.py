@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
+
 KG_PER_T = 1000.0
 COST_PARTS = ("private", "external", "capital", "risk")  # of the responsible-extraction cost
 
@@ -164,6 +166,7 @@ def feared_usd_per_kg(
     return price_usd_per_kg - share * np.maximum(price_usd_per_kg - threatened_usd_per_kg, 0.0)
 
 
+@compiled
 def floor_payment_usd_per_kg(
     reference_usd_per_kg: np.ndarray, strike_usd_per_kg: float, upside_share: float
 ) -> np.ndarray:
@@ -180,6 +183,7 @@ def floor_payment_usd_per_kg(
     return np.maximum(gap, 0.0) - upside_share * np.maximum(-gap, 0.0)
 
 
+@compiled
 def guarantee_share(price_usd_per_kg: np.ndarray, floor_usd_per_kg: float) -> np.ndarray:
     r"""Share of a revenue that a floor secures: all at the price, nothing at half of it.
 
@@ -189,7 +193,7 @@ def guarantee_share(price_usd_per_kg: np.ndarray, floor_usd_per_kg: float) -> np
     [1.0, 0.5, 0.0]
     """
     ratio = floor_usd_per_kg / np.maximum(price_usd_per_kg, 1e-9)
-    return np.clip(2.0 * ratio - 1.0, 0.0, 1.0)
+    return np.minimum(np.maximum(2.0 * ratio - 1.0, 0.0), 1.0)
 
 
 def eligible_t(sold_t: np.ndarray, stockpiled_t: np.ndarray, covers_stockpiled: bool) -> np.ndarray:

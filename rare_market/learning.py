@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.goods import FACILITY_STAGES
 from rare_market.scenario import Scenario
 
 CHEMICAL = ("separation", "recycling")
 
 
+@compiled
 def learned_factor(
     experience_t: np.ndarray, first_t: np.ndarray, learning_share: np.ndarray
 ) -> np.ndarray:
@@ -33,8 +35,14 @@ def learned_factor(
     >>> learned_factor(np.array([[20.0]]), np.array([[10.0]]), np.array([[0.1]])).tolist()
     [[0.9]]
     """
-    ratio = np.divide(experience_t, first_t, out=np.ones_like(first_t), where=first_t > 0.0)
-    return np.asarray(ratio ** np.log2(1.0 - learning_share))
+    stages, places = first_t.shape
+    factor = np.ones((stages, places))
+    for s in range(stages):
+        for p in range(places):
+            if first_t[s, p] > 0.0:
+                ratio = experience_t[s, p] / first_t[s, p]
+                factor[s, p] = ratio ** np.log2(1.0 - learning_share[s, 0])
+    return factor
 
 
 class Experience:

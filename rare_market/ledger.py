@@ -49,6 +49,9 @@ ROOM = 2**17  # payments in a piece of memory so large that the system hands it 
 NOTHING, NO_TONNES = np.zeros(0, dtype=np.int64), np.zeros(0)  # where no goods are paid for
 
 
+Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
+
+
 class TradeCost(NamedTuple):
     """Parts of the cost of a lane, ``[good, origin, destination]`` in USD/kg.
 
@@ -213,7 +216,13 @@ class Ledger:
         good, tonnes
             ``[payment]`` what it is paid for, where it is paid for goods.
         """
-        self.book(self.account(*payer), self.account(*payee), reason, usd, good, tonnes)
+        (paying, payer_place), (paid, payee_place) = payer, payee
+        self._make_room(len(usd))
+        self._booked = _book(
+            self._accounts_usd, self._payments, self._booked, self._period,
+            KIND[paying] * self.places, payer_place, KIND[paid] * self.places, payee_place,
+            REASON[reason], usd, good, tonnes,
+        )  # fmt: skip
 
     def book(
         self,
@@ -228,7 +237,7 @@ class Ledger:
         self._make_room(len(usd))
         self._booked = _book(
             self._accounts_usd, self._payments, self._booked, self._period,
-            payer, payee, REASON[reason], usd, good, tonnes,
+            0, payer, 0, payee, REASON[reason], usd, good, tonnes,
         )  # fmt: skip
 
     def _make_room(self, payments: int) -> None:
@@ -238,6 +247,25 @@ class Ledger:
             self._first, self._booked = 0, len(before)
             self._payments = np.empty(max(ROOM, 2 * (len(before) + payments)), PAYMENT)
             self._payments[: len(before)] = before
+
+    def pay_lanes(self, payer: str, cost: TradeCost, lane: Lane, tonnes: np.ndarray) -> np.ndarray:
+        """Pay freight and taxes of deliveries over lanes, ``[delivery]``; returns USD.
+
+        Parameters
+        ----------
+        payer
+            kind of those at the destination who pay.
+        cost
+            of each lane.
+        lane, tonnes
+            ``[delivery]``.
+        """
+        self._make_room(3 * len(tonnes))
+        self._booked, paid_usd = _book_lanes(
+            self._accounts_usd, self._payments, self._booked, self._period, KIND[payer], *lane,
+            tonnes, *cost, self.places,
+        )  # fmt: skip
+        return paid_usd
 
     def settle_trade(
         self,
@@ -306,21 +334,59 @@ def _book(
     payments: np.ndarray,
     booked: int,
     period: int,
+    first_payer: int,
     payer: np.ndarray,
+    first_payee: int,
     payee: np.ndarray,
     reason: int,
     usd: np.ndarray,
     good: np.ndarray,
     tonnes: np.ndarray,
 ) -> int:
-    """Enter ``[payment]`` columns; without goods those are empty."""
+    """Enter ``[payment]`` columns, accounts counted from a first; without goods those are empty."""
     for i in range(len(usd)):
         what, amount_t = (good[i], tonnes[i]) if len(good) else (NO_GOOD, 0.0)
         booked = _enter(
-            accounts_usd, payments, booked, period, payer[i], payee[i], reason, usd[i],
-            what, amount_t,
+            accounts_usd, payments, booked, period, first_payer + payer[i],
+            first_payee + payee[i], reason, usd[i], what, amount_t,
         )  # fmt: skip
     return booked
+
+
+@compiled
+def _book_lanes(
+    accounts_usd: np.ndarray,
+    payments: np.ndarray,
+    booked: int,
+    period: int,
+    payer: int,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    tonnes: np.ndarray,
+    freight_usd_per_kg: np.ndarray,
+    export_tax_usd_per_kg: np.ndarray,
+    import_duty_usd_per_kg: np.ndarray,
+    total_usd_per_kg: np.ndarray,
+    places: int,
+) -> tuple[int, np.ndarray]:
+    """See :meth:`Ledger.pay_lanes`; nothing is paid on lanes that carry nothing."""
+    economy, state, paid_usd = ECONOMY * places, STATE * places, np.zeros(len(tonnes))
+    for i in range(len(tonnes)):
+        if tonnes[i] == 0.0:
+            continue
+        g, o, d = good[i], origin[i], destination[i]
+        for payee, reason, usd_per_kg in (
+            (economy + o, FREIGHT, freight_usd_per_kg[g, o, d]),
+            (state + o, EXPORT_TAX, export_tax_usd_per_kg[g, o, d]),
+            (state + d, IMPORT_DUTY, import_duty_usd_per_kg[g, o, d]),
+        ):
+            booked = _enter(
+                accounts_usd, payments, booked, period, payer * places + d, payee, reason,
+                tonnes[i] * usd_per_kg * KG_PER_T, g, tonnes[i],
+            )  # fmt: skip
+        paid_usd[i] = tonnes[i] * total_usd_per_kg[g, o, d] * KG_PER_T
+    return booked, paid_usd
 
 
 @compiled

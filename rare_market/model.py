@@ -13,7 +13,7 @@ from rare_market.agents.licence import LicenceHolders
 from rare_market.agents.lifecycle import Status
 from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import CleanDemand, Processor
-from rare_market.agents.producer import MINE, NO_PLANT, Producer
+from rare_market.agents.producer import MINE, Producer
 from rare_market.agents.state import State
 from rare_market.agents.trader import news_share
 from rare_market.board import PriceBoard
@@ -122,6 +122,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 kind(self, cohort, row)
         p, m = self.producers, self.processors
         self.ores = data.catalogue.of_stage("concentrate")
+        self.ties, self.cell = settlement.find_ties(p, m), world.cells()
         self.rivals = (m.stage == SEPARATION) & (m.place != data.catalogue.china)
         self.project_at = (  # stage and place of each facility; a collector digs like a mine
             np.concatenate([np.full(p.rows, MINE), m.stage]),
@@ -158,6 +159,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.commitments: dict[int, Commitment] = {}
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
+        self.usual_t: dict[tuple[int, int], np.ndarray] = {}
         self.bulletin = self._bulletin()
 
     def step(self) -> None:
@@ -205,6 +207,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             self.producers,
             self.processors,
             self.states,
+            self.ties,
             self.bulletin.netback_usd_per_kg,
             self.cost,
             self.regime,
@@ -278,6 +281,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         )
         settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
+        self.bought_t = book.bids_by_market(result.bid_fill_t)
         b.settle(result.bid_fill_t[book.bid_part["buyer"]])
         self.world.products.settle(b.consumed_t)
         self.spent_usd = spent_usd["buyer"]
@@ -304,35 +308,26 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p, m, ledger = self.producers, self.processors, self.ledger
         outcome = self.bulletin._replace(**self.board.published())
         self.states.quota_index = p.quota_index(self.period, self.regime, self.states.quota_index)
-        undecided = np.append(m.life.status == Status.PLANNED, False)  # the last is NO_PLANT
-        planned = p.life.status.copy()
+        before = np.concatenate([p.life.status, m.life.status])
         p.reach(self.world.scrap_returned_t(), self.regime.scrap_reach_added_share)
         self._grant_permits()
-        spent = p.plan(
-            self.period, outcome, self.regime, self.states.quota_index, undecided[p.plant]
-        )
+        spent = p.plan(self.period, outcome, self.regime, self.states.quota_index, m.life.status)
         ledger.pay(("producer", p.place), ("economy", p.place), "operating_cost", spent.operating)
         ledger.pay(("producer", p.place), ("economy", p.place), "capital_cost", spent.capital)
-        own_ore = settlement.tied_feed_usd_per_kg(p, m.rows)
-        before = np.concatenate([planned, m.life.status])
-        tied = p.plant != NO_PLANT
-        mined_t = np.bincount(p.plant[tied], p.output_t[tied], minlength=m.rows)
+        own_ore, mined_t = settlement.tied_feed(p, m.rows)
         treated = m.plan(self.period, outcome, self.regime, own_ore, mined_t)
         ledger.pay(
             ("processor", m.place), ("economy", m.place), "operating_cost", treated.operating
         )
         ledger.pay(("processor", m.place), ("economy", m.place), "capital_cost", treated.capital)
         self.world.learn(self.regime)
-        p.build_with(
-            np.nonzero((before[p.rows :] == Status.PLANNED) & (m.life.status == Status.BUILDING))[0]
-        )
+        p.build_with((before[p.rows :] == Status.PLANNED) & (m.life.status == Status.BUILDING))
         settlement.pay_supports(p, m, spent.operating, m.activity_t, self.regime, ledger)
         self._finance(before, np.concatenate([spent.capital, treated.capital]))
-        p.fail_with(np.nonzero(m.life.bankrupt & (m.life.idle_months == 0))[0])
+        p.fail_with(m.life.bankrupt & (m.life.idle_months == 0))
         self.buyers.plan(outcome, self.regime)
         self.merchants.plan()
-        bought_t = self.book.bids_by_market(self.clearing.bid_fill_t)
-        self.states.plan(self.period, outcome, self.regime, bought_t.sum(axis=2))
+        self.states.plan(self.period, outcome, self.regime, self.bought_t.sum(axis=2))
 
     def _grant_permits(self) -> None:
         """Cut the lead time of projects whose permits come early, while a rule offers it."""
@@ -372,22 +367,22 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def record(self) -> None:
         """Write the month into the records."""
-        records, month, t, b = self.records, self.delivered, self.period, self.buyers
+        records, month, t = self.records, self.delivered, self.period
         records.write_market(
-            t, self.board, self.clearing, self.book, self.paid_usd, month.trades, month.lane_t
-        )
+            t, self.board, self.clearing, self.bought_t, self.book.bids_by_market(self.paid_usd),
+            month.trades, month.lane_t,
+        )  # fmt: skip
         records.quota_scarcity_usd_per_kg.append(self.scarcity_usd_per_kg)
         records.balance_usd[t] = self.ledger.balance_usd
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
-        self.world.write(records, t, self.spent_usd)
+        self.world.write(records, t, self.spent_usd, self.value_usd, self.cell)
         if self.content.touches:
             bought_t = self.book.bids_by_kind(self.clearing.bid_fill_t, ("state", "merchant"))
             contracts = month.lane_t, month.to_states_t
             moves = self.world.moves(records, t, contracts, bought_t)
             self.content.advance(moves, self._untouched_t())
             records.write_content(t, self.content)
-        records.use_value_usd[t] = self.world.by_good(b.good, b.place, self.value_usd)
         records.external_usd[t] = settlement.external_usd(
             self.producers, ~self.world.collector, self.external_usd_per_kg, self.regime
         )
@@ -401,13 +396,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         life = self.processors.life
         building = life.capacity_t[self.rivals & (life.status == Status.BUILDING)].sum()
         operating = life.capacity_t[self.rivals & (life.status == Status.OPERATING)].sum()
-        held, target = self.world.sellers_stock_t()
+        stock_ratio, ore_stock_ratio = self.world.stock_ratios(self.ores)
         return Bulletin(
             period=self.period,
             year=self.assumptions.start_year + self.period / MONTHS_PER_YEAR,
             **self.board.published(),
-            stock_ratio=_ratio(held, target),
-            ore_stock_ratio=_ratio(held[self.ores].sum(axis=0), target[self.ores].sum(axis=0)),
+            stock_ratio=stock_ratio,
+            ore_stock_ratio=ore_stock_ratio,
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
             entry_share=float(building / operating) if operating > 0 else np.inf,
@@ -417,6 +412,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             content_share=self.content.share,
             military_share=self.military_share,
             catalogue=self.catalogue,
+            usual_t=self.usual_t,
         )
 
     def _trading_accounts(
@@ -439,7 +435,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         r, used_t = self.regime, self.delivered.lane_t
         goods, places, _ = used_t.shape
         apart, lane_limit_t = r.end_uses_apart(), self._lane_limit_t()
-        cost = _lane_cost(self.cost.total, lane_limit_t, r.excluded_origin)
+        cost, limit_t, limited = _open_lanes(self.cost.total, lane_limit_t, r.excluded_origin)
         left_t = []
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
@@ -454,27 +450,21 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             abroad = np.arange(places) != quota.origin
             ask = self.licence_holders.ask_usd_per_kg(quota)
             cost[np.ix_(quota.goods, [quota.origin], abroad)] += ask
-        limit_t = np.full(cost.shape, np.inf)
-        shared: list[tuple[int, int, int, float]] = []
-        together, civil_t = self.book.has_bids.copy(), lane_limit_t[..., OPEN]
+        together = self.book.has_bids.copy()
         together[..., MILITARY] &= ~apart
-        for good, o, d in np.argwhere(np.isfinite(civil_t) & (civil_t > 0.0)):
-            lane_left_t = max(civil_t[good, o, d] - used_t[good, o, d], 0.0)
-            if np.count_nonzero(together[good, d] & np.isfinite(cost[good, o, d])) < 2:
-                limit_t[good, o, d] = lane_left_t
-                continue
-            shared.append((int(good), int(o), int(d), lane_left_t))
-        lanes = [good for good, *_ in shared]
+        lane_left_t, several = _limit_lanes(limited, lane_limit_t, used_t, together, cost, limit_t)
+        shared, shared_t = limited[several].tolist(), lane_left_t[several].tolist()
+        lanes = [good for good, _, _ in shared]
         wanted_t = self.book.bid_t() * together if shared else np.zeros(0)
-        for good, o, d, lane_left_t in shared:
+        for (good, o, d), lane_t in zip(shared, shared_t, strict=True):
             if lanes.count(good) > 1 or apart[good, d]:
                 part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
-                limit_t[good, o, d] = lane_left_t * part
+                limit_t[good, o, d] = lane_t * part
                 continue
             origin.append(o)
             destination.append(d)
             counted.append(np.arange(goods) == good)
-            left_t.append(lane_left_t)
+            left_t.append(lane_t)
         military_t = lane_limit_t[..., MILITARY]
         limit_t[..., MILITARY] = np.where(apart[:, None], military_t, limit_t[..., MILITARY])
         self._keep_off(cost, limit_t)
@@ -579,20 +569,64 @@ SMALLEST_T = 1e-9  # of a lane: less is no lane
 
 
 @compiled
-def _lane_cost(
+def _open_lanes(
     cost_usd_per_kg: np.ndarray, lane_limit_t: np.ndarray, excluded_origin: np.ndarray
-) -> np.ndarray:
-    """Cost of lanes by buyer class, ``[good, origin, destination, buyer class]``; inf: no lane."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cost of lanes, with no limit yet, and which have one.
+
+    Returns
+    -------
+    cost, limit_t
+        ``[good, origin, destination, buyer class]``; a cost of inf is no lane.
+    limited
+        ``[limited lane, 3]`` good, origin and destination, of open buyers.
+    """
     goods, places, _ = cost_usd_per_kg.shape
-    classes = len(excluded_origin)
+    classes, count = len(excluded_origin), 0
     cost = np.empty((goods, places, places, classes))
+    limit_t = np.empty((goods, places, places, classes))
+    limited = np.empty((goods * places * places, 3), np.int64)
     for g in range(goods):
         for o in range(places):
             for d in range(places):
                 for c in range(classes):
                     closed = lane_limit_t[g, o, d, c] <= 0.0 or excluded_origin[c, g, o, d]
                     cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
-    return cost
+                    limit_t[g, o, d, c] = np.inf
+                if 0.0 < lane_limit_t[g, o, d, OPEN] < np.inf:
+                    limited[count] = g, o, d
+                    count += 1
+    return cost, limit_t, limited[:count].copy()
+
+
+@compiled
+def _limit_lanes(
+    limited: np.ndarray,
+    lane_limit_t: np.ndarray,
+    used_t: np.ndarray,
+    has_bids: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    limit_t: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Limit those lanes that one class of buyers uses.
+
+    Returns
+    -------
+    left_t, several
+        ``[limited lane]`` what contracts have left of the limit, and whether several classes may
+        use the lane.
+    """
+    left_t, several = np.empty(len(limited)), np.zeros(len(limited), np.bool_)
+    for i in range(len(limited)):
+        g, o, d = limited[i]
+        left_t[i] = max(lane_limit_t[g, o, d, OPEN] - used_t[g, o, d], 0.0)
+        users = 0
+        for c in range(has_bids.shape[2]):
+            users += has_bids[g, d, c] and np.isfinite(cost_usd_per_kg[g, o, d, c])
+        several[i] = users > 1
+        if not several[i]:
+            limit_t[g, o, d] = left_t[i]
+    return left_t, several
 
 
 def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:
@@ -603,8 +637,3 @@ def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]
         if left_t[i] < left_t[tightest.setdefault(key, i)]:
             tightest[key] = i
     return sorted(tightest.values())
-
-
-def _ratio(held: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Stock over target; 1 where there is no target."""
-    return np.divide(held, target, out=np.ones_like(held), where=target > 0.0)

@@ -52,6 +52,17 @@ def returned_t(in_use_t: np.ndarray, added_t: np.ndarray, lifetime_years: np.nda
     return returned
 
 
+@compiled
+def _returned_after_t(
+    in_use_t: np.ndarray, past_t: np.ndarray, lifetime_years: np.ndarray
+) -> np.ndarray:
+    """Let the months before the run pass; returns what the last of them threw away, ``[row]``."""
+    returned = np.zeros(in_use_t.shape[1])
+    for month in range(len(past_t)):
+        returned = returned_t(in_use_t, past_t[month], lifetime_years)
+    return returned
+
+
 class Products:
     """Magnets in use by the buyer that built them in.
 
@@ -84,9 +95,7 @@ class Products:
         self.lifetime_years = lifetime_years
         self.scrap, self.scrap_t_per_t = scrap, scrap_t_per_t
         self.in_use_t = np.zeros((AGES, len(buyer)))
-        self.returned_t = np.zeros(len(buyer))
-        for built_t in past_t:
-            self.returned_t = returned_t(self.in_use_t, built_t, lifetime_years)
+        self.returned_t = _returned_after_t(self.in_use_t, past_t, lifetime_years)
 
     def settle(self, consumed_t: np.ndarray) -> None:
         """Build in what buyers used this month, ``[buyer]``, and throw away what is old."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rare_market.board import PriceBoard
-    from rare_market.book import Book
     from rare_market.clearing import Clearing
 
 CHANNELS = ("market", "tied", "offtake", "reserve")
@@ -35,6 +34,7 @@ FACILITY_STATUSES = ("operating", "mothballed", "building", "planned", "closed")
 GAP_LIMIT = 1e-9  # largest relative primal-dual gap of a valid month
 EXCESS_LIMIT = 1e-9  # largest excess demand, and violated slackness in USD/kg, per tonne traded
 STATUSES = ("cleared", "no trade", "supply short", "demand short")
+MOST_WINDOWS = 16  # of months whose mean flows are kept
 MASS_COLUMNS = ("mined_t", "collected_t", "consumed_t", "lost_t", "stock_t")
 
 
@@ -86,6 +86,8 @@ class Bulletin(NamedTuple):
         ``[good, place]`` military part of what open users use.
     catalogue
         codes of goods and places.
+    usual_t
+        mean flows asked for lately, by the months they are means of.
     """
 
     period: int
@@ -106,6 +108,7 @@ class Bulletin(NamedTuple):
     content_share: np.ndarray
     military_share: np.ndarray
     catalogue: Catalogue
+    usual_t: dict[tuple[int, int], np.ndarray]
 
     def prudent_netback_usd_per_kg(self) -> np.ndarray:
         """Price on which capital is risked, ``[good, place]``: the lower of the mean and the last.
@@ -126,8 +129,15 @@ class Bulletin(NamedTuple):
         there is none it is zero.
         """
         last = self.period + round((year - self.year) * MONTHS_PER_YEAR)
-        months = self.moved_t[max(last - MONTHS_PER_YEAR, 0) : max(last, 0)]
-        return _mean_flow(months) if len(months) else np.zeros(self.moved_t.shape[1:])
+        months = max(last - MONTHS_PER_YEAR, 0), min(max(last, 0), self.period)
+        if months not in self.usual_t:
+            if len(self.usual_t) >= MOST_WINDOWS:
+                self.usual_t.clear()
+            moved_t = self.moved_t[slice(*months)]
+            mean_t = _mean_flow(moved_t) if len(moved_t) else np.zeros(self.moved_t.shape[1:])
+            mean_t.flags.writeable = False
+            self.usual_t[months] = mean_t
+        return self.usual_t[months]
 
     def usual_arrivals_t(self) -> np.ndarray:
         """Mean monthly deliveries to a place, from itself included, in the last year.
@@ -295,7 +305,7 @@ class Records:
         period: int,
         board: PriceBoard,
         clearing: Clearing,
-        book: Book,
+        bought_t: np.ndarray,
         paid_usd: np.ndarray,
         contract_trades: list[tuple[int, int, int, int, float, float]],
         contract_t: np.ndarray,
@@ -306,10 +316,10 @@ class Records:
         ----------
         period
             month of the run.
-        board, clearing, book
+        board, clearing
             the market after clearing.
-        paid_usd
-            ``[bid]``.
+        bought_t, paid_usd
+            ``[good, place, buyer class]`` on the market.
         contract_trades
             deliveries outside the market: channel, good, origin, destination, tonnes, USD/kg.
         contract_t
@@ -323,8 +333,7 @@ class Records:
         self.netback_usd_per_kg[t] = board.netback_usd_per_kg
         self.age_months[t] = board.age_months
         self.status[t] = clearing.status.reshape(shape)
-        self.bought_t[t] = book.bids_by_market(clearing.bid_fill_t)
-        self.paid_usd[t] = book.bids_by_market(paid_usd)
+        self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
         _sum_classes(clearing.flow_t, self.flow_t[t])
         self.moved_t[t] = self.flow_t[t] + contract_t
         self.contract_trades.extend((t, *trade) for trade in contract_trades)

@@ -29,14 +29,30 @@ from rare_market.contracts import (
 )
 from rare_market.finance import Commitment
 from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES
-from rare_market.ledger import Ledger, TradeCost
+from rare_market.ledger import Lane, Ledger, TradeCost
 from rare_market.records import CHANNELS
 from rare_market.regime import Regime
 
 SEPARATION = FACILITY_STAGES.index("separation")
 TIED, OFFTAKE, RESERVE = (CHANNELS.index(name) for name in ("tied", "offtake", "reserve"))
 STEEPEST = 1e-3  # elasticity below which use does not respond to price
-Lane = tuple[np.ndarray, np.ndarray, np.ndarray]  # good, origin, destination
+
+
+class Ties(NamedTuple):
+    """Mines tied to plants, for a whole run.
+
+    Attributes
+    ----------
+    mine, plant, leg
+        ``[tie]`` rows of the mine, of its plant and of the feed that takes the ore.
+    lane
+        ``[tie]`` good, origin and destination.
+    """
+
+    mine: np.ndarray
+    plant: np.ndarray
+    leg: np.ndarray
+    lane: Lane
 
 
 class Delivered(NamedTuple):
@@ -80,10 +96,20 @@ def usd(tonnes: np.ndarray, usd_per_kg: np.ndarray) -> np.ndarray:
     return value
 
 
+def find_ties(producers: Producers, processors: Processors) -> Ties:
+    """Return which mines are tied to which plants."""
+    p, m = producers, processors
+    mine = np.nonzero(p.plant != NO_PLANT)[0]
+    plant = p.plant[mine]
+    leg = np.searchsorted(m.feed.row, plant)  # a tied plant has one feed
+    return Ties(mine, plant, leg, (p.good[mine], p.place[mine], m.place[plant]))
+
+
 def deliver(
     producers: Producers,
     processors: Processors,
     states: States,
+    ties: Ties,
     netback_usd_per_kg: np.ndarray,
     cost: TradeCost,
     regime: Regime,
@@ -101,7 +127,7 @@ def deliver(
         to_states_t=np.zeros(cost.total.shape[:2]),
     )
     _release_reserves(states, netback_usd_per_kg, cost, regime, ledger, month)
-    _deliver_tied_ore(producers, processors, cost, regime, ledger, month)
+    _deliver_tied_ore(producers, processors, ties, cost, regime, ledger, month)
     _deliver_offtakes(processors, states, netback_usd_per_kg, cost, regime, ledger, month)
     return month
 
@@ -116,8 +142,11 @@ def _release_reserves(
 ) -> None:
     """Let go of reserves: to the state's own market, or to another state at the last price."""
     for release in regime.releases:
-        good = np.nonzero(np.minimum(release.quantity_t, states.reserve_t[release.holder]))[0]
-        tonnes = np.minimum(release.quantity_t, states.reserve_t[release.holder])[good]
+        released_t = np.minimum(release.quantity_t, states.reserve_t[release.holder])
+        good = np.nonzero(released_t)[0]
+        if len(good) == 0:
+            continue
+        tonnes = released_t[good]
         holder, receiver = (np.full(len(good), p) for p in (release.holder, release.receiver))
         if release.holder != release.receiver:
             lane = (good, holder, receiver)
@@ -126,7 +155,7 @@ def _release_reserves(
             price = netback_usd_per_kg[good, holder]
             at = ("state", receiver), ("state", holder)
             ledger.pay(*at, "reserve", usd(tonnes, price), good, tonnes)
-            _pay_lane(ledger, "state", cost, lane, tonnes)
+            ledger.pay_lanes("state", cost, lane, tonnes)
             _note(month, RESERVE, lane, tonnes, price)
             states.stockpile_t[release.holder, good] -= tonnes
             states.stockpile_t[release.receiver, good] += tonnes
@@ -137,6 +166,7 @@ def _release_reserves(
 def _deliver_tied_ore(
     p: Producers,
     m: Processors,
+    ties: Ties,
     cost: TradeCost,
     regime: Regime,
     ledger: Ledger,
@@ -147,28 +177,22 @@ def _deliver_tied_ore(
     Ore is handed over where the plant could pay for the cheapest of it. The price splits the
     surplus in halves: midway between the mine's mean cost and what the ore is worth to the plant.
     """
-    tied = np.nonzero(p.plant != NO_PLANT)[0]
-    plant = p.plant[tied]
-    leg = np.searchsorted(m.feed.row, plant)  # a tied plant has one feed
-    lane = (p.good[tied], p.place[tied], m.place[plant])
+    leg, lane = ties.leg, ties.lane
     tonnes, worth = _handed_over(
-        tied, leg, *lane, cost.total, regime.civil_limit_t, m.netback_usd_per_kg,
+        ties.mine, leg, *lane, cost.total, regime.civil_limit_t, m.netback_usd_per_kg,
         p.cheapest_usd_per_kg(), p.inventory_t, m.feed_want_t,
     )  # fmt: skip
     tonnes = _within_limits(tonnes, lane, regime, month)
-    price = np.where(tonnes > 0.0, 0.5 * (p.cost_usd_per_kg[tied] + worth), 0.0)
-    p.transfer_usd_per_kg[tied] = price
-    p.inventory_t[tied] = np.maximum(p.inventory_t[tied] - tonnes, 0.0)
-    month.ore_sold_t[tied] = tonnes
-    arrived = np.bincount(leg, tonnes, minlength=len(m.feed_want_t))
-    m.feed_stock_t = m.feed_stock_t + arrived
-    m.feed_want_t = np.maximum(m.feed_want_t - arrived, 0.0)
+    price = _take_over(
+        ties.mine, leg, tonnes, worth, p.cost_usd_per_kg, p.transfer_usd_per_kg, p.inventory_t,
+        m.feed_stock_t, m.feed_want_t,
+    )  # fmt: skip
     paid = usd(tonnes, price)
-    month.ore_sold_usd[tied] = paid
-    at = ("processor", m.place[plant]), ("producer", p.place[tied])
-    ledger.pay(*at, "goods", paid, p.good[tied], tonnes)
-    lane_paid = _pay_lane(ledger, "processor", cost, lane, tonnes)
-    month.ore_paid_usd[:] += np.bincount(plant, paid + lane_paid, minlength=m.rows)
+    month.ore_sold_t[ties.mine], month.ore_sold_usd[ties.mine] = tonnes, paid
+    good, origin, destination = lane
+    ledger.pay(("processor", destination), ("producer", origin), "goods", paid, good, tonnes)
+    lane_paid = ledger.pay_lanes("processor", cost, lane, tonnes)
+    month.ore_paid_usd[:] += np.bincount(ties.plant, paid + lane_paid, minlength=m.rows)
     _note(month, TIED, lane, tonnes, price)
 
 
@@ -198,6 +222,32 @@ def _handed_over(
     for i in range(len(tied)):
         tonnes[i] *= min(1.0, want_t[leg[i]] / max(asked_t[leg[i]], 1e-12))
     return tonnes, worth
+
+
+@compiled
+def _take_over(
+    mine: np.ndarray,
+    leg: np.ndarray,
+    tonnes: np.ndarray,
+    worth_usd_per_kg: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    transfer_usd_per_kg: np.ndarray,
+    inventory_t: np.ndarray,
+    feed_stock_t: np.ndarray,
+    feed_want_t: np.ndarray,
+) -> np.ndarray:
+    """Move tied ore from the stock of mines to that of plants; returns its price, ``[tie]``."""
+    price, arrived_t = np.zeros(len(mine)), np.zeros(len(feed_stock_t))
+    for i in range(len(mine)):
+        if tonnes[i] > 0.0:
+            price[i] = 0.5 * (cost_usd_per_kg[mine[i]] + worth_usd_per_kg[i])
+        transfer_usd_per_kg[mine[i]] = price[i]
+        inventory_t[mine[i]] = max(inventory_t[mine[i]] - tonnes[i], 0.0)
+        arrived_t[leg[i]] += tonnes[i]
+    for i in range(len(feed_stock_t)):
+        feed_stock_t[i] += arrived_t[i]
+        feed_want_t[i] = max(feed_want_t[i] - arrived_t[i], 0.0)
+    return price
 
 
 def _deliver_offtakes(
@@ -244,7 +294,7 @@ def _deliver_offtakes(
         kind = "processor" if terms.buyer_is_firm else "state"
         at = (kind, buyer), ("processor", legs.place)
         ledger.pay(*at, "offtake", paid, legs.good, tonnes)
-        lane_paid = _pay_lane(ledger, kind, cost, lane, tonnes)
+        lane_paid = ledger.pay_lanes(kind, cost, lane, tonnes)
         if terms.buyer_is_firm:
             _take_as_feed(m, terms.buyer, legs.good, tonnes, paid + lane_paid, month)
         else:
@@ -295,19 +345,6 @@ def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delive
     return tonnes * np.minimum(1.0, limit_t / np.maximum(total_t[lane], 1e-12))
 
 
-def _pay_lane(
-    ledger: Ledger, payer: str, cost: TradeCost, lane: Lane, tonnes: np.ndarray
-) -> np.ndarray:
-    """Pay freight and taxes of contract deliveries; returns USD by delivery."""
-    good, origin, destination = lane
-    freight, tax, duty, total = (_lane_usd(part, *lane, tonnes) for part in cost)
-    at = (payer, destination)
-    ledger.pay(at, ("economy", origin), "freight", freight, good, tonnes)
-    ledger.pay(at, ("state", origin), "export_tax", tax, good, tonnes)
-    ledger.pay(at, ("state", destination), "import_duty", duty, good, tonnes)
-    return total
-
-
 @compiled
 def _left_t(
     limit_t: np.ndarray,
@@ -324,28 +361,14 @@ def _left_t(
     return left_t
 
 
-@compiled
-def _lane_usd(
-    usd_per_kg: np.ndarray,
-    good: np.ndarray,
-    origin: np.ndarray,
-    destination: np.ndarray,
-    tonnes: np.ndarray,
-) -> np.ndarray:
-    """Cost of deliveries over their lanes, ``[delivery]`` USD."""
-    value = np.zeros(len(tonnes))
-    for i in range(len(tonnes)):
-        if tonnes[i] != 0.0:
-            value[i] = tonnes[i] * usd_per_kg[good[i], origin[i], destination[i]] * KG_PER_T
-    return value
-
-
 def _note(
     month: Delivered, channel: int, lane: Lane, tonnes: np.ndarray, price: np.ndarray
 ) -> None:
     """Enter deliveries into the month's list and its lanes."""
-    np.add.at(month.lane_t, lane, tonnes)
     moved = np.nonzero(tonnes > 0.0)[0]
+    if len(moved) == 0:
+        return
+    np.add.at(month.lane_t, lane, tonnes)
     columns = [column[moved].tolist() for column in (*lane, tonnes, price)]
     month.trades.extend((channel, *row) for row in zip(*columns, strict=True))
 
@@ -550,10 +573,12 @@ def finance_projects(
     status = np.concatenate([producers.life.status, processors.life.status])
     for offer in regime.finance:
         policy, left_usd = offer.scheme.policy, offer.scheme.budget_left_usd
-        signed = commitments.setdefault(policy, Commitment(offer, len(place)))
-        signed.left_usd = left_usd
+        if policy not in commitments:
+            commitments[policy] = Commitment(offer, len(place))
+        commitments[policy].left_usd = left_usd
         may_sign = started | (status == Status.BUILDING) if offer.under_way else started
-        signed.signed |= may_sign & offer.covers(name, place, stage)
+        if may_sign.any():
+            commitments[policy].signed |= may_sign & offer.covers(name, place, stage)
     operating, closed = status == Status.OPERATING, status == Status.CLOSED
     for policy, commitment in commitments.items():
         paid = commitment.pay(outlay_usd, earned_usd, operating, closed)
@@ -632,29 +657,33 @@ def external_usd(
     return np.bincount(p.place, cost, minlength=left.shape[1])
 
 
-def tied_feed_usd_per_kg(producers: Producers, plants: int) -> np.ndarray:
-    """Cost of ore from a plant's own mine, ``[plant]``; ``inf`` without one.
+def tied_feed(producers: Producers, plants: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cost of ore from a plant's own mine, ``inf`` without one, and its output, ``[plant]``.
 
     The ore of a mine still to be built bears its capital charge.
     """
     p = producers
-    return _tied_feed_usd_per_kg(
-        p.plant, p.life.status, p.cost_usd_per_kg, p.life.capital_charge_usd_per_kg, plants
-    )
+    return _tied_feed(
+        p.plant, p.life.status, p.cost_usd_per_kg, p.life.capital_charge_usd_per_kg, p.output_t,
+        plants,
+    )  # fmt: skip
 
 
 @compiled
-def _tied_feed_usd_per_kg(
+def _tied_feed(
     plant: np.ndarray,
     status: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     charge_usd_per_kg: np.ndarray,
+    output_t: np.ndarray,
     plants: int,
-) -> np.ndarray:
-    """See :func:`tied_feed_usd_per_kg`."""
-    cheapest = np.full(plants, np.inf)
+) -> tuple[np.ndarray, np.ndarray]:
+    """See :func:`tied_feed`."""
+    cheapest, mined_t = np.full(plants, np.inf), np.zeros(plants)
     for i in range(len(plant)):
+        if plant[i] != NO_PLANT:
+            mined_t[plant[i]] += output_t[i]
         if plant[i] != NO_PLANT and status[i] != CLOSED:
             charge = charge_usd_per_kg[i] if status[i] == PLANNED else 0.0
             cheapest[plant[i]] = min(cheapest[plant[i]], cost_usd_per_kg[i] + charge)
-    return cheapest
+    return cheapest, mined_t

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.scenario import Scenario
 
@@ -54,6 +55,17 @@ class Shocks(NamedTuple):
     permit: np.ndarray
 
 
+@compiled
+def _persistent(innovation: np.ndarray, persistence: float) -> np.ndarray:
+    """Autoregression of the first order, ``[period, column]``, with the innovations' variance."""
+    values, weight = innovation.copy(), np.sqrt(1.0 - persistence**2)
+    for period in range(1, len(values)):
+        for k in range(values.shape[1]):
+            new = weight * innovation[period, k]
+            values[period, k] = persistence * values[period - 1, k] + new
+    return values
+
+
 def draw_shocks(
     scenario: Scenario, sectors: np.ndarray, facilities: np.ndarray, buyers: np.ndarray
 ) -> Shocks:
@@ -79,12 +91,7 @@ def draw_shocks(
 
     n, m, b = len(facilities), len(sectors), len(buyers)
     innovation = stream("demand").standard_normal((periods, m)) * s.demand_shock_sd_share
-    log_demand = np.empty((periods, m))
-    log_demand[0] = innovation[0]
-    for period in range(1, periods):
-        log_demand[period] = s.demand_shock_persistence * log_demand[period - 1] + (
-            np.sqrt(1.0 - s.demand_shock_persistence**2) * innovation[period]
-        )
+    log_demand = _persistent(innovation, s.demand_shock_persistence)
     failed = stream("outage").random((periods, n)) < s.outage_per_year / MONTHS_PER_YEAR
     overrun = stream("overrun").standard_normal(n) * s.capex_overrun_sd_share
     delay = stream("delay").exponential(1.0, n) * s.delay_mean_months

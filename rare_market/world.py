@@ -10,7 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers, activity_path
-from rare_market.agents.lifecycle import BUILDING, MOTHBALLED, OPERATING, Lifecycle, Luck, Status
+from rare_market.agents.lifecycle import (
+    BUILDING,
+    MOTHBALLED,
+    OPERATING,
+    PLANNED,
+    Lifecycle,
+    Luck,
+    Status,
+)
 from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
@@ -39,6 +47,8 @@ from rare_market.shocks import Shocks, draw_shocks
 
 NO_SCRAP = -1
 SMALLEST_T = 1e-9  # of use: no share of less is computed
+# tables of a month by good and place; the first five make up the balance of elements
+DUG, COLLECTED, USED, LOST, STOCK, MADE, FED, SHORTAGE, SPENT, WORTH, IN_USE, THROWN = range(12)
 QUOTA_GOOD = "ndpr_oxide"  # the mining quota is set around the NdPr balance
 
 
@@ -123,15 +133,17 @@ class World(NamedTuple):
     composition_reo_t_per_t: np.ndarray
     permit: np.ndarray
 
-    def sellers_stock_t(self) -> tuple[np.ndarray, np.ndarray]:
-        """Stock of sellers and its normal target, ``[good, place]``."""
+    def stock_ratios(self, ores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Stock of sellers over its normal target, ``[good, place]``, and of all ore, ``[place]``.
+
+        1 where there is no target. ``ores`` is ``[good]`` bool.
+        """
         p, m = self.producers, self.processors
-        held_t, target_t = self._empty(), self._empty()
-        _add(held_t, p.good, p.place, p.inventory_t)
-        _add(held_t, m.product.good, m.product.place, m.product_stock_t)
-        _add(target_t, p.good, p.place, p.normal_stock_t())
-        _add(target_t, m.product.good, m.product.place, m.normal_stock_t())
-        return held_t, target_t
+        return _stock_ratios(
+            p.good, p.place, p.inventory_t, p.normal_stock_t(),
+            m.product.good, m.product.place, m.product_stock_t, m.normal_stock_t(),
+            ores, self._empty(), self._empty(),
+        )  # fmt: skip
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
@@ -144,21 +156,26 @@ class World(NamedTuple):
         _add(held_t, x.good, x.sells_at, x.inventory_t)
         return held_t + self.states.stockpile_t.T
 
-    def write(self, records: Records, period: int, spent_usd: np.ndarray) -> None:
+    def write(
+        self,
+        records: Records,
+        period: int,
+        spent_usd: np.ndarray,
+        worth_usd: np.ndarray,
+        cell: np.ndarray,
+    ) -> None:
         """Write what the traders made, used, hold and have standing into the records.
 
         Parameters
         ----------
         records, period
             where to, and the month of the run.
-        spent_usd
-            ``[buyer]`` paid this month.
+        spent_usd, worth_usd
+            ``[buyer]`` paid this month, and what they would have paid at most.
+        cell
+            of :meth:`cells`.
         """
-        p, m, b, t = self.producers, self.processors, self.buyers, period
-        status = np.concatenate([p.life.status, m.life.status])
-        quota = np.where(p.quota_bound, self.states.quota_index[p.place], 1.0)
-        capacity_t = np.concatenate([p.life.capacity_t * quota, m.life.capacity_t])
-        output_t = np.concatenate([p.output_t, m.activity_t])
+        p, m, t = self.producers, self.processors, period
         (
             records.capacity_t[t],
             records.operating_t[t],
@@ -166,35 +183,78 @@ class World(NamedTuple):
             records.output_t[t],
             records.cash_usd[t],
         ) = _facility_tables(
-            status, capacity_t, output_t, np.concatenate([p.cash_usd, m.cash_usd]),
-            self.collector, self.facility_stage, self.facility_place, self.states.rows,
+            p.life.status, p.life.capacity_t, p.output_t, p.cash_usd, p.life.blocked,
+            m.life.status, m.life.capacity_t, m.activity_t, m.cash_usd, m.life.blocked,
+            p.plant, p.quota_bound, self.states.quota_index, self.collector,
+            self.facility_stage, self.facility_place,
+            records.facility_status[t], records.facility_output_t[t], records.facility_blocked[t],
         )  # fmt: skip
-        records.facility_status[t], records.facility_output_t[t] = status, output_t
-        # a mine tied to a planned plant is decided with it
-        with_plant = (p.plant != NO_PLANT) & (p.life.blocked > 0)
-        of_plant = np.append(m.life.blocked, 0)[p.plant]
-        mines = np.where(with_plant & (of_plant > 0), of_plant, p.life.blocked)
-        blocked = np.concatenate([mines, m.life.blocked])
-        records.facility_blocked[t] = np.where(status == Status.PLANNED, blocked, 0)
+        tables = self._tables(spent_usd, worth_usd, cell)
+        tables[LOST] += tables[FED] - tables[MADE]
+        records.mass[t] = (tables[: STOCK + 1].sum(axis=2) @ self.composition_reo_t_per_t).T
+        records.made_t[t] = tables[DUG] + tables[COLLECTED] + tables[MADE]
+        for table, column in (
+            (USED, records.used_t),
+            (SHORTAGE, records.shortage_t),
+            (SPENT, records.final_spend_usd),
+            (WORTH, records.use_value_usd),
+            (STOCK, records.stock_t),
+            (IN_USE, records.in_use_t),
+            (THROWN, records.thrown_away_t),
+        ):
+            column[t] = tables[table]
 
-        records.used_t[t] = used_t = self.by_good(b.good, b.place, b.consumed_t)
-        records.shortage_t[t] = self.by_good(b.good, b.place, b.shortage_t)
-        records.final_spend_usd[t] = self.by_good(b.good, b.place, spent_usd)
-        records.stock_t[t] = stock_t = self.stock_t()
-        dug_t = self.by_good(p.good, p.place, p.output_t * ~self.collector)
-        collected_t = self.by_good(p.good, p.place, p.output_t * self.collector)
-        made_t = self.by_good(m.product.good, m.product.place, m.made_t)
-        fed_t = self.by_good(
-            m.feed.good, m.feed.place, m.feed.coefficient * m.activity_t[m.feed.row]
+    def _tables(self, spent_usd: np.ndarray, worth_usd: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Sums of the month, ``[table, good, place]``; the order is that of :meth:`cells`."""
+        p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
+        numbers = (
+            p.output_t,
+            b.consumed_t,
+            x.lost_t,
+            p.inventory_t,
+            m.feed_stock_t,
+            m.product_stock_t,
+            b.inventory_t,
+            x.inventory_t,
+            self.states.stockpile_t.ravel(),
+            m.made_t,
+            m.feed.coefficient * m.activity_t[m.feed.row],
+            b.shortage_t,
+            spent_usd,
+            worth_usd,
+            self.products.in_use_t.sum(axis=0),
+            self.products.returned_t,
         )
-        n = self.products
-        records.in_use_t[t] = self.by_good(n.good, n.place, n.in_use_t.sum(axis=0))
-        records.thrown_away_t[t] = self.by_good(n.good, n.place, n.returned_t)
-        records.made_t[t] = dug_t + collected_t + made_t
-        x = self.merchants
-        lost_t = fed_t - made_t + self.by_good(x.good, x.place, x.lost_t)
-        goods_t = np.stack([dug_t, collected_t, used_t, lost_t, stock_t]).sum(axis=2)
-        records.mass[t] = (goods_t @ self.composition_reo_t_per_t).T
+        places, goods = self.states.stockpile_t.shape
+        size = (THROWN + 1) * goods * places
+        return np.bincount(cell, np.concatenate(numbers), size).reshape(-1, goods, places)
+
+    def cells(self) -> np.ndarray:
+        """Where in the tables of a month each number is added, for as long as rows stay."""
+        p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
+        n, (places, goods) = self.products, self.states.stockpile_t.shape
+        state = np.indices((places, goods)).reshape(2, -1)
+        rows = (
+            (np.where(self.collector, COLLECTED, DUG), p.good, p.place),
+            (USED, b.good, b.place),
+            (LOST, x.good, x.place),
+            (STOCK, p.good, p.place),
+            (STOCK, m.feed.good, m.feed.place),
+            (STOCK, m.product.good, m.product.place),
+            (STOCK, b.good, b.place),
+            (STOCK, x.good, x.sells_at),
+            (STOCK, state[1], state[0]),
+            (MADE, m.product.good, m.product.place),
+            (FED, m.feed.good, m.feed.place),
+            (SHORTAGE, b.good, b.place),
+            (SPENT, b.good, b.place),
+            (WORTH, b.good, b.place),
+            (IN_USE, n.good, n.place),
+            (THROWN, n.good, n.place),
+        )
+        return np.concatenate(
+            [(table * goods + good) * places + place for table, good, place in rows]
+        )
 
     def scrap_returned_t(self) -> np.ndarray:
         """Scrap in the products thrown away this month, ``[good, place]``."""
@@ -288,33 +348,91 @@ def _add(total: np.ndarray, row: np.ndarray, column: np.ndarray, values: np.ndar
 
 
 @compiled
+def _stock_ratios(
+    mine_good: np.ndarray,
+    mine_place: np.ndarray,
+    mine_stock_t: np.ndarray,
+    mine_target_t: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    stock_t: np.ndarray,
+    product_target_t: np.ndarray,
+    ores: np.ndarray,
+    held_t: np.ndarray,
+    target_t: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """See :meth:`World.stock_ratios`; the last two, ``[good, place]``, are empty."""
+    goods, places = held_t.shape
+    _add(held_t, mine_good, mine_place, mine_stock_t)
+    _add(held_t, good, place, stock_t)
+    _add(target_t, mine_good, mine_place, mine_target_t)
+    _add(target_t, good, place, product_target_t)
+    ratio, ore_ratio = np.ones((goods, places)), np.ones(places)
+    for p in range(places):
+        ore_t, ore_target_t = 0.0, 0.0
+        for g in range(goods):
+            if target_t[g, p] > 0.0:
+                ratio[g, p] = held_t[g, p] / target_t[g, p]
+            if ores[g]:
+                ore_t += held_t[g, p]
+                ore_target_t += target_t[g, p]
+        if ore_target_t > 0.0:
+            ore_ratio[p] = ore_t / ore_target_t
+    return ratio, ore_ratio
+
+
+@compiled
 def _facility_tables(
-    status: np.ndarray,
-    capacity_t: np.ndarray,
-    output_t: np.ndarray,
-    cash_usd: np.ndarray,
+    mine_status: np.ndarray,
+    mine_capacity_t: np.ndarray,
+    mine_output_t: np.ndarray,
+    mine_cash_usd: np.ndarray,
+    mine_blocked: np.ndarray,
+    plant_status: np.ndarray,
+    plant_capacity_t: np.ndarray,
+    plant_output_t: np.ndarray,
+    plant_cash_usd: np.ndarray,
+    plant_blocked: np.ndarray,
+    plant: np.ndarray,
+    quota_bound: np.ndarray,
+    quota_index: np.ndarray,
     collector: np.ndarray,
     stage: np.ndarray,
     place: np.ndarray,
-    places: int,
+    status_column: np.ndarray,
+    output_column: np.ndarray,
+    blocked_column: np.ndarray,
 ) -> np.ndarray:
     """Capacity standing, operating and in building, output and cash, ``[table, stage, place]``.
 
-    Of collectors cash alone counts.
-    ``collector`` is ``[producer]``, the other columns ``[facility]``.
+    Of collectors cash alone counts. The columns, ``[facility]``, are written: a mine tied to a
+    planned plant is decided with it, and blocked by what blocks that.
     """
+    mines, places = len(mine_status), len(quota_index)
     tables = np.zeros((5, len(FACILITY_STAGES), places))
-    for i in range(len(status)):
-        tables[4, stage[i], place[i]] += cash_usd[i]
-        if i < len(collector) and collector[i]:
+    for i in range(len(stage)):
+        if i < mines:
+            status, output_t, cash_usd = mine_status[i], mine_output_t[i], mine_cash_usd[i]
+            quota = quota_index[place[i]] if quota_bound[i] else 1.0
+            capacity_t, blocked = mine_capacity_t[i] * quota, mine_blocked[i]
+            if blocked > 0 and plant[i] != NO_PLANT and plant_blocked[plant[i]] > 0:
+                blocked = plant_blocked[plant[i]]
+        else:
+            k = i - mines
+            status, output_t, cash_usd = plant_status[k], plant_output_t[k], plant_cash_usd[k]
+            capacity_t, blocked = plant_capacity_t[k], plant_blocked[k]
+        status_column[i], output_column[i] = status, output_t
+        blocked_column[i] = blocked if status == PLANNED else 0
+        tables[4, stage[i], place[i]] += cash_usd
+        if i < mines and collector[i]:
             continue
-        if status[i] == OPERATING or status[i] == MOTHBALLED:
-            tables[0, stage[i], place[i]] += capacity_t[i]
-        if status[i] == OPERATING:
-            tables[1, stage[i], place[i]] += capacity_t[i]
-        if status[i] == BUILDING:
-            tables[2, stage[i], place[i]] += capacity_t[i]
-        tables[3, stage[i], place[i]] += output_t[i]
+        if status in (OPERATING, MOTHBALLED):
+            tables[0, stage[i], place[i]] += capacity_t
+        if status == OPERATING:
+            tables[1, stage[i], place[i]] += capacity_t
+        if status == BUILDING:
+            tables[2, stage[i], place[i]] += capacity_t
+        tables[3, stage[i], place[i]] += output_t
     return tables
 
 

@@ -82,6 +82,7 @@ def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) ->
         content_share=np.zeros((0, 5, 2)),
         military_share=np.zeros((5, 2)),
         catalogue=CATALOGUE,
+        usual_t={},
     )
     return published._replace(**changed)
 

@@ -91,7 +91,8 @@ def deliver(
         plant.product_stock_t = plant.made_t.copy()
         plant.netback_usd_per_kg = np.zeros(len(plant.feed.row))
         held = mines(good=BY_OXIDE)
-        month_ = settlement.deliver(held, plant, states, netback, cost, rules, ledger)
+        ties = settlement.find_ties(held, plant)
+        month_ = settlement.deliver(held, plant, states, ties, netback, cost, rules, ledger)
         got.append(ledger.balance_usd[KIND["processor"], USA, REASON["offtake"]])
         taken.append(month_.offtake_t.sum())
     return np.array(got), np.array(taken), ledger

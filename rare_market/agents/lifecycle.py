@@ -197,13 +197,10 @@ class Lifecycle:
         of building, :math:`n` years of life and the hurdle rate :math:`r`. A plant that stands has
         none to build.
         """
-        standing = self.status <= Status.MOTHBALLED
-        building = np.where(standing, 0.0, self.left_months / MONTHS_PER_YEAR)
-        years = np.clip(years_left - building, 0.0, self._life_years)
-        before = np.clip(years_until - building, 0.0, years)
-        rate = max(self._hurdle_rate_per_year, 1e-6)
-        whole = 1.0 - (1.0 + rate) ** -self._life_years
-        return ((1.0 + rate) ** -before - (1.0 + rate) ** -years) / whole
+        return _covered_share(
+            self.status, self.left_months, years_left, years_until, self._life_years,
+            max(self._hurdle_rate_per_year, 1e-6),
+        )  # fmt: skip
 
     def believed_share(self, terms: PriceFloor | Offtake | Threat) -> np.ndarray:
         """Part of capital recovery that investors expect a contract, or a threat, to cover."""
@@ -230,7 +227,7 @@ class Lifecycle:
         saved = self.permit_cut_share * self.build_months
         return np.asarray(period >= self.earliest_month - saved)
 
-    def why_blocked(self, period: int, seen: Prospect, believed: Prospect) -> np.ndarray:
+    def why_blocked(self, may_start: np.ndarray, seen: Prospect, believed: Prospect) -> np.ndarray:
         r"""What keeps each planned project from being decided, a code of ``BLOCKS``.
 
         .. math::
@@ -246,13 +243,13 @@ class Lifecycle:
 
         Parameters
         ----------
-        period
-            month of the run.
+        may_start
+            ``[facility]`` bool: see :meth:`may_start`.
         seen, believed
             as investors see it, and as they would if they believed every contract and offer.
         """
         return _why_blocked(
-            self.status, self.may_start(period), seen.margin, seen.charge, seen.cheap_charge,
+            self.status, may_start, seen.margin, seen.charge, seen.cheap_charge,
             believed.margin, believed.charge,
         )  # fmt: skip
 
@@ -366,9 +363,10 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent this month.
         """
-        self.blocked = self.why_blocked(period, prospect, believed or prospect)
+        may_start = self.may_start(period)
+        self.blocked = self.why_blocked(may_start, prospect, believed or prospect)
         return _advance(
-            self.may_start(period), cash_usd, cash_margin_usd_per_kg, cash_cost_usd_per_kg,
+            may_start, cash_usd, cash_margin_usd_per_kg, cash_cost_usd_per_kg,
             prospect.margin, prospect.charge,
             self.state_owned, self.borrows, self.outlay_usd_per_month,
             self.capex_usd_per_kg_year, self.capacity_t, self.ramp_months,
@@ -376,6 +374,26 @@ class Lifecycle:
             self.left_months, self.age_months, self.bankrupt, self.debt_usd, self.liquidity_usd,
             self._cash_before_usd, self._annuity[0], self._numbers,
         )  # fmt: skip
+
+
+@compiled
+def _covered_share(
+    status: np.ndarray,
+    left_months: np.ndarray,
+    years_left: float,
+    years_until: float,
+    life_years: float,
+    rate_per_year: float,
+) -> np.ndarray:
+    """See :meth:`Lifecycle.covered_share`."""
+    growth, covered = 1.0 + rate_per_year, np.empty(len(status))
+    whole = 1.0 - growth**-life_years
+    for i in range(len(status)):
+        building = 0.0 if status[i] <= MOTHBALLED else left_months[i] / MONTHS_PER_YEAR
+        years = min(max(years_left - building, 0.0), life_years)
+        before = min(max(years_until - building, 0.0), years)
+        covered[i] = (growth**-before - growth**-years) / whole
+    return covered
 
 
 @compiled

@@ -35,7 +35,14 @@ from rare_market.agents.trader import (
 )
 from rare_market.book import Book
 from rare_market.compiled import compiled
-from rare_market.contracts import KG_PER_T, Offtake, PriceFloor, feared_usd_per_kg, guarantee_share
+from rare_market.contracts import (
+    KG_PER_T,
+    Offtake,
+    PriceFloor,
+    feared_usd_per_kg,
+    floor_payment_usd_per_kg,
+    guarantee_share,
+)
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import BOUND, OPEN
 from rare_market.records import Bulletin
@@ -276,7 +283,7 @@ class Processors:
         self,
         price_usd_per_kg: np.ndarray,
         regime: Regime,
-        lasting_share: Callable[[PriceFloor | Offtake], np.ndarray | float] = lambda terms: 1.0,
+        lasting_share: Callable[[PriceFloor | Offtake], np.ndarray] | None = None,
         *,
         sold_only: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -289,7 +296,7 @@ class Processors:
         regime
             holds the contracts. Offtakes take their share of output first, floors cover the rest.
         lasting_share
-            part of the time looked at that a contract is expected to cover; this month, all.
+            part of the time looked at that each plant expects a contract to cover; this month, all.
         sold_only
             leave out floors that are paid on output whether sold or not, and offtakes.
 
@@ -303,21 +310,26 @@ class Processors:
         if not regime.price_floors and not regime.offtakes:
             return payment, covered
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
+        lasting = np.ones(self.rows)
         for offtake in () if sold_only else regime.offtakes:
             under = offtake.goods[leg.good] & offtake.places[leg.place]
             output_t = float((under * self.sales_t).sum())
             share = np.minimum(under * offtake.volume_t / max(output_t, 1e-9), free)
             free = free - share
-            lasting = share * lasting_share(offtake)
-            payment += lasting * (offtake_price(price, offtake) - price)
-            covered += lasting * guarantee_share(price, offtake.floor_usd_per_kg)
+            if lasting_share is not None:
+                share = share * lasting_share(offtake)[leg.row]
+            payment += share * (offtake_price(price, offtake) - price)
+            covered += share * guarantee_share(price, offtake.floor_usd_per_kg)
         for floor in regime.price_floors:
             if sold_only and floor.covers_stockpiled:
                 continue
-            under = floor.goods[leg.good] & floor.places[leg.place]
-            lasting = under * free * lasting_share(floor)
-            payment += lasting * floor.payment_usd_per_kg(price + payment)
-            covered += lasting * guarantee_share(price, floor.strike_usd_per_kg)
+            if lasting_share is not None:
+                lasting = lasting_share(floor)
+            _add_floor(
+                leg.row, leg.good, leg.place, price, free, lasting, floor.goods, floor.places,
+                floor.strike_usd_per_kg, floor.upside_share, floor.subsidy_usd_per_kg, payment,
+                covered,
+            )  # fmt: skip
         return payment, np.minimum(covered, 1.0)
 
     def expect(self, bulletin: Bulletin, regime: Regime) -> None:
@@ -570,7 +582,7 @@ class Processors:
             threatened = np.where(aimed_at, threat.price_usd_per_kg[leg.good], np.inf)
             long_price = feared_usd_per_kg(long_price, threatened, feared)
         long_payment, covered = self.contract_payment_usd_per_kg(
-            long_price, promised, lambda terms: life.believed_share(terms)[leg.row]
+            long_price, promised, life.believed_share
         )
         project_margin, charge = _project(
             feed.row, feed.good, feed.place, feed.coefficient, leg.row,
@@ -601,6 +613,33 @@ def _expected_usd_per_kg(
             netback_usd_per_kg[here], trend_per_month[here], extrapolation_share[row[i]]
         )
     return expected
+
+
+@compiled
+def _add_floor(
+    row: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    free_share: np.ndarray,
+    lasting_share: np.ndarray,
+    goods: np.ndarray,
+    places: np.ndarray,
+    strike_usd_per_kg: float,
+    upside_share: float,
+    subsidy_usd_per_kg: float,
+    payment_usd_per_kg: np.ndarray,
+    covered_share: np.ndarray,
+) -> None:
+    """Add what a floor pays and secures, ``[product leg]``, to what other contracts do."""
+    for i in range(len(row)):
+        if goods[good[i]] and places[place[i]]:
+            lasting, price = free_share[i] * lasting_share[row[i]], price_usd_per_kg[i]
+            difference = floor_payment_usd_per_kg(
+                price + payment_usd_per_kg[i], strike_usd_per_kg, upside_share
+            )
+            payment_usd_per_kg[i] += lasting * (difference + subsidy_usd_per_kg)
+            covered_share[i] += lasting * guarantee_share(price, strike_usd_per_kg)
 
 
 @compiled

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.lifecycle import Lifecycle, Prospect, Spending, Status
+from rare_market.agents.lifecycle import PLANNED, Lifecycle, Prospect, Spending, Status
 from rare_market.agents.trader import (
     ASK_STEPS,
     Trader,
@@ -211,10 +211,10 @@ class Producers:
         at the start, what rules add to that share, :math:`\delta`, and what else is collected,
         :math:`k_0`.
         """
-        share = np.minimum(self.collected_share + added_share[self.good, self.place], 1.0)
-        reached_t = share * returned_t[self.good, self.place] + self.other_scrap_t
-        collects = self.collected_share > 0.0
-        self.life.capacity_t = np.where(collects, reached_t, self.life.capacity_t)
+        _reach(
+            self.good, self.place, self.collected_share, self.other_scrap_t, returned_t,
+            added_share, self.life.capacity_t,
+        )  # fmt: skip
 
     def quota_index(self, period: int, regime: Regime, quota_index: np.ndarray) -> np.ndarray:
         r"""Mining quota relative to the first year, where one that state mines fulfil is announced.
@@ -254,7 +254,7 @@ class Producers:
         bulletin: Bulletin,
         regime: Regime,
         quota_index: np.ndarray,
-        waits_for_plant: np.ndarray,
+        plant_status: np.ndarray,
     ) -> Spending:
         """Produce for next month's market; mothball, restart, build, close.
 
@@ -268,8 +268,8 @@ class Producers:
             says what is taxed and whose losses a treasury covers.
         quota_index
             ``[place]`` state mining quota relative to the first year.
-        waits_for_plant
-            ``[producer]`` bool: tied to a plant not yet decided, and decided with it.
+        plant_status
+            ``[plant]`` before its own decision: a mine tied to a planned one is decided with it.
 
         Returns
         -------
@@ -279,7 +279,7 @@ class Producers:
         life = self.life
         price, cash_margin, project_margin = _margins(
             self.good, self.place, self.plant, self.cost_usd_per_kg, self.transfer_usd_per_kg,
-            self.tax_share(regime), waits_for_plant, life.informal,
+            self.tax_share(regime), plant_status, life.informal,
             bulletin.netback_usd_per_kg, bulletin.prudent_netback_usd_per_kg(),
             life.capacity_t, self._numbers,
         )  # fmt: skip
@@ -319,20 +319,34 @@ class Producers:
             factor * life.secured_charge_usd_per_kg,
         )
 
-    def fail_with(self, failed_plants: np.ndarray) -> None:
-        """Stop the mines that belong to plants gone bankrupt this month."""
-        if len(failed_plants) == 0:
-            return
-        tied = (self.plant != NO_PLANT) & (self.life.status == Status.OPERATING)
-        self.life.fail(tied & np.isin(self.plant, failed_plants))
+    def fail_with(self, failed: np.ndarray) -> None:
+        """Stop the mines that belong to plants gone bankrupt this month, ``[plant]`` bool."""
+        if failed.any():
+            tied = (self.plant != NO_PLANT) & (self.life.status == Status.OPERATING)
+            self.life.fail(tied & failed[self.plant])
 
-    def build_with(self, started_plants: np.ndarray) -> None:
-        """Start the planned mines tied to plants whose building has just been decided."""
-        if len(started_plants) == 0:
-            return
-        tied = (self.plant != NO_PLANT) & (self.life.status == Status.PLANNED)
-        go = tied & np.isin(self.plant, started_plants)
-        self.life.status[go] = Status.BUILDING
+    def build_with(self, started: np.ndarray) -> None:
+        """Start the planned mines tied to plants just decided on, ``[plant]`` bool."""
+        if started.any():
+            tied = (self.plant != NO_PLANT) & (self.life.status == Status.PLANNED)
+            self.life.status[tied & started[self.plant]] = Status.BUILDING
+
+
+@compiled
+def _reach(
+    good: np.ndarray,
+    place: np.ndarray,
+    collected_share: np.ndarray,
+    other_scrap_t: np.ndarray,
+    returned_t: np.ndarray,
+    added_share: np.ndarray,
+    capacity_t: np.ndarray,
+) -> None:
+    """See :meth:`Producers.reach`."""
+    for i in range(len(good)):
+        if collected_share[i] > 0.0:
+            share = min(collected_share[i] + added_share[good[i], place[i]], 1.0)
+            capacity_t[i] = share * returned_t[good[i], place[i]] + other_scrap_t[i]
 
 
 @compiled
@@ -416,7 +430,7 @@ def _margins(
     cost_usd_per_kg: np.ndarray,
     transfer_usd_per_kg: np.ndarray,
     tax_share: np.ndarray,
-    waits_for_plant: np.ndarray,
+    plant_status: np.ndarray,
     informal: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     prudent_usd_per_kg: np.ndarray,
@@ -442,7 +456,7 @@ def _margins(
             )
         long_price = prudent_usd_per_kg[good[i], place[i]] * kept_share
         project_margin[i] = max(long_price, transfer_usd_per_kg[i]) - cost
-        if waits_for_plant[i]:
+        if plant[i] != NO_PLANT and plant_status[plant[i]] == PLANNED:
             project_margin[i] = -np.inf
     return price, cash_margin, project_margin
 

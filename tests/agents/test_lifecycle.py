@@ -315,10 +315,10 @@ def test_what_blocks_a_project_is_the_first_thing_that_would_have_to_change():
     life.earliest_month = np.array([0.0, 0.0, 0.0, 9.0, 0.0, 0.0])
     seen = Prospect(np.array([4.0, 6.0, 6.0, 9.0, 9.0, 4.0]), np.full(6, 8.0), np.full(6, 5.0))
     believed = Prospect(np.array([4.0, 6.0, 8.5, 9.0, 9.0, 8.5]), seen.charge, seen.cheap_charge)
-    names = [BLOCKS[code] for code in life.why_blocked(3, seen, believed)]
+    names = [BLOCKS[code] for code in life.why_blocked(life.may_start(3), seen, believed)]
     assert names == ["price", "finance", "credibility", "permit", "decision", "credibility"]
     life.status[:] = Status.OPERATING
-    assert not life.why_blocked(3, seen, believed).any()
+    assert not life.why_blocked(life.may_start(3), seen, believed).any()
 
 
 def test_early_permits_let_a_project_start_before_its_announced_date():

@@ -16,7 +16,7 @@ from rare_market.scenario import Scenario
 from tests.conftest import CHN, NO_USERS, ORE, PRICE_USD_PER_KG, USA, Sheet, bulletin, mines, regime
 
 NO_GROWTH = np.ones(2)
-ALONE = np.zeros(8, dtype=bool)  # of any number of mines
+ALONE = np.zeros(0, dtype=np.int64)  # no plants
 rows_of_mines = st.lists(
     st.fixed_dictionaries(
         {
@@ -167,7 +167,7 @@ def test_a_collector_reaches_its_share_of_what_is_thrown_away():
 def test_a_planned_mine_is_built_with_its_plant():
     """Only the one tied to the plant whose building started."""
     cohort = mines(3, plant=[7, 8, 7], status=["planned", "planned", "operating"])
-    cohort.build_with(np.array([7]))
+    cohort.build_with(np.arange(9) == 7)
     assert cohort.life.status.tolist() == [Status.BUILDING, Status.PLANNED, Status.OPERATING]
 
 
