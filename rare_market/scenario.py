@@ -61,13 +61,21 @@ class Scenario:
         0.5, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
-        0.63, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
+        0.36, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
+    )
+    grade_premium_share: float = parameter(
+        3.0,
+        "share",
+        0.1,
+        100.0,
+        "most by which a better grade may cost more than the one that can replace it",
+        "assumed",
     )
     extrapolation_mean: float = parameter(
         0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
     )
     extrapolation_sd: float = parameter(0.3, "share", 0.0, 1.0, "spread of that part over traders")
-    trend_months: float = parameter(4.3, "months", 1.0, 36.0, "memory of the price trend")
+    trend_months: float = parameter(3.2, "months", 1.0, 36.0, "memory of the price trend")
     quote_band_share: float = parameter(
         0.02,
         "share",
@@ -102,7 +110,7 @@ class Scenario:
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
     reversion_share_per_year: float = parameter(
-        0.19,
+        0.25,
         "1/year",
         0.0,
         3.0,
@@ -112,7 +120,7 @@ class Scenario:
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
     alarm_response: float = parameter(
-        4.2, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+        4.8, "", 0.0, 10.0, "rise of users' cover when no order is filled"
     )
     alarm_months: float = parameter(
         3.3, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
@@ -126,17 +134,28 @@ class Scenario:
 
     # merchants
     speculation_months: float = parameter(
-        0.36, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+        0.5, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
     )
     parity_response: float = parameter(
-        0.57, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
+        0.8, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
-    smuggling_response_per_year: float = parameter(
-        1.0,
-        "share/year",
+    smuggling_most_share: float = parameter(
+        0.3,
+        "share",
         0.0,
-        10.0,
-        "growth of smuggling per unit of margin that the wedge leaves",
+        0.5,
+        "most of China's first output of a good that smugglers take out, however large the wedge",
+        "assumed",
+    )
+    smuggling_half_margin_share: float = parameter(
+        1.0,
+        "share",
+        0.1,
+        50.0,
+        "margin over the price at home at which half of it goes",
+    )
+    smuggling_months: float = parameter(
+        6.0, "months", 1.0, 60.0, "time in which smuggling follows its margin", "assumed"
     )
 
     licence_fall_per_month: float = parameter(
@@ -172,14 +191,6 @@ class Scenario:
         0.0,
         1.0,
         "most by which a state producer lowers its output, for the sake of employment",
-        "assumed",
-    )
-    state_price_band_share: float = parameter(
-        3.0,
-        "share",
-        0.0,
-        100.0,
-        "width of the band around the long mean price in which state producers keep their asks",
         "assumed",
     )
     state_downstream_share: float = parameter(
@@ -373,7 +384,7 @@ class Scenario:
         "share of a product's cost at which half the redesign is triggered",
     )
     switch_elasticity: float = parameter(
-        1.7, "", 0.0, 10.0, "long-run switch to a substitute good with its relative price"
+        1.5, "", 0.0, 10.0, "long-run switch to a substitute good with its relative price"
     )
     thrift_recovery_share: float = parameter(
         0.2, "share", 0.0, 1.0, "speed at which designed-out use returns", "assumed"

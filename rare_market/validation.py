@@ -49,7 +49,7 @@ ABLATIONS: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {
     "alarm": ({"alarm_response": 0.0}, ()),
     "speculators": ({"speculation_months": 0.0}, ()),
     "sticky licence rents": ({"licence_fall_per_month": 1.0}, ()),
-    "smuggling": ({"smuggling_response_per_year": 0.0}, ()),
+    "smuggling": ({"smuggling_most_share": 0.0}, ()),
     "thrift": ({"thrift_elasticity": 0.0}, ()),
     "substitution": ({"switch_elasticity": 0.0}, ()),
     "quota rule": ({"quota_price_response": 0.0, "quota_demand_share": 0.0}, ()),
@@ -57,7 +57,6 @@ ABLATIONS: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {
         {
             "state_output_aim_share": 0.0,
             "state_layoff_share_per_month": 1.0,
-            "state_price_band_share": 100.0,
             "state_downstream_share": 0.0,
         },
         (),

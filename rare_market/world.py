@@ -793,6 +793,7 @@ def _merchants(
                 routes["smuggled_t_per_year"] / MONTHS_PER_YEAR,
             ]
         ),
+        most_t=scenario.smuggling_most_share * made_t[good],
         cost_usd_per_kg=np.concatenate([np.zeros(n), routes["cost_usd_per_kg"]]),
         risk_share=np.concatenate([np.zeros(n), routes["risk_share"]]),
         scenario=scenario,

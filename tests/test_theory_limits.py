@@ -66,7 +66,6 @@ def test_joint_products_share_the_cost_of_ore_in_the_equilibrium(small):
 NO_FEAR = {"alarm_response": 0.0, "hoarding_response": 0.0}
 NO_AIMS = {
     "state_output_aim_share": 0.0,
-    "state_price_band_share": 100.0,
     "state_downstream_share": 0.0,
     "state_layoff_share_per_month": 1.0,
 }

@@ -78,6 +78,18 @@ def redesign_aim_share(
 
 
 @compiled
+def kept_aim_share(relative_ratio: np.ndarray, elasticity: float) -> np.ndarray:
+    r"""Part of a sector's use that designs for these prices leave with the better grade.
+
+    .. math:: a = \min\bigl[1,\ (\rho/\rho_s)^{-\epsilon_s}\bigr]
+
+    with the prices of the two grades, each over its first, :math:`\rho` and :math:`\rho_s`. A maker
+    chooses between grades of one part by their prices, whatever part of the product they are.
+    """
+    return np.minimum(relative_ratio**-elasticity, 1.0)
+
+
+@compiled
 def researched_share(
     designed_share: np.ndarray, aim_share: np.ndarray, months: float, recovery_share: float
 ) -> np.ndarray:
@@ -219,11 +231,15 @@ class Buyers:
         return True
 
     def post(self, period: int, book: Book, bulletin: Bulletin, regime: Regime) -> None:
-        """Bid for this month's use and for the gap in stock."""
+        """Bid for this month's use and for the gap in stock.
+
+        No bid exceeds the price at which the sector goes without, nor what the grade that can
+        replace the good costs by more than a premium.
+        """
         amount_t, limit = _bids(
             self.good, self.place, self.buyer_class, self.normal_use_t(period),
             self.first_price_usd_per_kg, self.elasticity, self.cover_months,
-            self.extrapolation_share, self.most_usd_per_kg, self.inventory_t,
+            self.extrapolation_share, self.most_usd_per_kg, self.substitute, self.inventory_t,
             bulletin.price_usd_per_kg, bulletin.trend_per_month, bulletin.long_price_usd_per_kg,
             regime.announced_alarm_share, self.alarm_share, self.use_t, self.want_t,
             self._numbers,
@@ -284,6 +300,7 @@ def _bids(
     usual_cover_months: np.ndarray,
     extrapolation_share: np.ndarray,
     most_usd_per_kg: np.ndarray,
+    substitute: np.ndarray,
     inventory_t: np.ndarray,
     price_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
@@ -312,10 +329,14 @@ def _bids(
         gain = expected_gain_share(trend, price, long_price_usd_per_kg[here], s)
         cover = wanted_cover_months(usual_cover_months[i], gain, alarm_share[i], s)
         want_t[i] = wanted_t(used_t[i], cover, inventory_t[i], s.stock_adjust_months)
+        most = most_usd_per_kg[i]
+        if substitute[i] != NO_SUBSTITUTE:
+            other = price_usd_per_kg[good[substitute[i]], place[i], buyer_class[i]]
+            most = min(most, (1.0 + s.grade_premium_share) * other)
         for k in range(BID_STEPS):
             share, factor = steps[k]
             amount_t[i, k] = share * want_t[i]
-            limit[i, k] = min(expected * factor, most_usd_per_kg[i])
+            limit[i, k] = min(expected * factor, most)
     return amount_t, limit
 
 
@@ -375,12 +396,7 @@ def _redesign(
         )
         intensity_share[i] += (designed_share[i] - intensity_share[i]) / months
     for i in switching:
-        aim = redesign_aim_share(
-            ratio[i] / ratio[substitute[i]],
-            cost_share[i] * ratio[i],
-            s.thrift_trigger_share,
-            s.switch_elasticity,
-        )
+        aim = kept_aim_share(ratio[i] / ratio[substitute[i]], s.switch_elasticity)
         months = max(stage_months / research_speed[place[i]], 1.0)
         kept_design_share[i] = researched_share(
             kept_design_share[i], aim, months, s.thrift_recovery_share

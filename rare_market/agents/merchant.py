@@ -15,7 +15,7 @@ import numpy as np
 from rare_market.agents.trader import Trader, expected_gain_share, expected_price_usd_per_kg
 from rare_market.book import Book
 from rare_market.compiled import compiled
-from rare_market.goods import MILITARY, MONTHS_PER_YEAR, OPEN, Catalogue
+from rare_market.goods import MILITARY, OPEN, Catalogue
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -25,7 +25,6 @@ BID_FACTOR = 1.05
 STORE_MONTHS = 3.0  # in which a speculator fills or clears its warehouse
 FULL_GAIN_SHARE = 0.5  # yearly gain over carrying cost at which a warehouse is full
 RISK_PREMIUM_SHARE = 0.1  # of what it brings, that a reseller keeps for the risk of being found out
-MARGIN_RANGE = (-0.5, 0.5)
 
 
 class Merchant(Trader):
@@ -57,15 +56,24 @@ def premium_abroad(
 
 @compiled
 def smuggled_t(
-    trade_t: np.ndarray, margin_share: np.ndarray, response_per_year: float
+    trade_t: np.ndarray,
+    usual_t: np.ndarray,
+    most_t: np.ndarray,
+    margin_share: np.ndarray,
+    half_margin_share: float,
+    months: float,
 ) -> np.ndarray:
-    r"""Trade of smugglers next month: :math:`k\,(1 + \eta\,m/12)`, margins within bounds.
+    r"""Trade of smugglers next month, which follows the margin with a lag and is bounded.
+
+    .. math:: k' = k + \frac1T \Bigl[k_0 + (K - k_0)\,\frac{m^+}{m^+ + h} - k\Bigr]
 
     The margin :math:`m` is what a kilogram brings abroad, less risk and cost, over its price at
-    home, less one.
+    home, less one; half of what routes can take beyond the usual trade :math:`k_0` goes at
+    :math:`h`, and never more than :math:`K`.
     """
-    bounded = np.minimum(np.maximum(margin_share, MARGIN_RANGE[0]), MARGIN_RANGE[1])
-    return trade_t * (1.0 + response_per_year * bounded / MONTHS_PER_YEAR)
+    margin = np.maximum(margin_share, 0.0)
+    aim_t = usual_t + (most_t - usual_t) * margin / (margin + half_margin_share)
+    return trade_t + (aim_t - trade_t) / months
 
 
 @compiled
@@ -100,6 +108,8 @@ class Merchants:
         ``[merchant]``; codes. A speculator sells where it buys.
     room_t
         ``[merchant]`` most a speculator stores, or what a smuggler takes across in a month.
+    most_t
+        ``[merchant]`` most a smuggler may take across in a month, however large the wedge.
     usual_premium
         ``[merchant]`` log of the price abroad over that at home before the run.
     cost_usd_per_kg, risk_share
@@ -116,6 +126,7 @@ class Merchants:
         place: np.ndarray,
         sells_at: np.ndarray,
         room_t: np.ndarray,
+        most_t: np.ndarray,
         usual_premium: np.ndarray,
         cost_usd_per_kg: np.ndarray,
         risk_share: np.ndarray,
@@ -126,7 +137,8 @@ class Merchants:
         self.good, self.place, self.sells_at = good, place, sells_at
         self.stores = place == sells_at
         self.resells = np.zeros(self.rows, dtype=bool)
-        self.room_t = room_t.copy()
+        self.room_t, self.usual_t = room_t.copy(), room_t
+        self.most_t = np.maximum(most_t, room_t)
         self.usual_premium = usual_premium
         self.cost_usd_per_kg, self.risk_share = cost_usd_per_kg, risk_share
         self.inventory_t = np.where(self.stores, 0.0, room_t)
@@ -134,7 +146,8 @@ class Merchants:
         self.lost_t = np.zeros(self.rows)
         self.margin_share = np.zeros(self.rows)
         self._numbers = scenario.numbers()
-        self._response_per_year = scenario.smuggling_response_per_year
+        self._half_margin_share = scenario.smuggling_half_margin_share
+        self._lag_months = scenario.smuggling_months
         self._make_room()
 
     def _make_room(self) -> None:
@@ -167,8 +180,8 @@ class Merchants:
         self.stores = np.append(self.stores, np.ones(n, dtype=bool))
         self.resells = np.append(self.resells, np.ones(n, dtype=bool))
         for column in (
-            "room_t", "usual_premium", "cost_usd_per_kg", "risk_share", "inventory_t", "bought_t",
-            "lost_t", "margin_share",
+            "room_t", "usual_t", "most_t", "usual_premium", "cost_usd_per_kg", "risk_share",
+            "inventory_t", "bought_t", "lost_t", "margin_share",
         ):  # fmt: skip
             setattr(self, column, np.append(getattr(self, column), none))
         self.rows += n
@@ -216,7 +229,10 @@ class Merchants:
 
     def plan(self) -> None:
         """Let smuggling follow the margin that the wedge leaves."""
-        grown_t = smuggled_t(self.room_t, self.margin_share, self._response_per_year)
+        grown_t = smuggled_t(
+            self.room_t, self.usual_t, self.most_t, self.margin_share,
+            self._half_margin_share, self._lag_months,
+        )  # fmt: skip
         self.room_t = np.where(self.stores, self.room_t, grown_t)
 
 

@@ -407,7 +407,7 @@ class Processors:
             leg.good, leg.place, self.product_stock_t, self.stock_target_t(bulletin),
             self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg,
             self.sold_payment_usd_per_kg, self._state_owned, bulletin.netback_usd_per_kg,
-            bulletin.long_netback_usd_per_kg, regime.state_ask_ceiling_usd_per_kg,
+            regime.state_ask_ceiling_usd_per_kg,
             downstream_usd_per_kg, self._numbers,
         )  # fmt: skip
         book.post_asks("processor", quantity_t, limit)
@@ -746,7 +746,6 @@ def _asks(
     payment_usd_per_kg: np.ndarray,
     state_owned: np.ndarray,
     netback_usd_per_kg: np.ndarray,
-    long_netback_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
@@ -760,7 +759,7 @@ def _asks(
         stock_t, target_t, sales_t, expected_usd_per_kg, least, s.ask_flow_slope, s.ask_stock_slope
     )
     aim_state_asks(
-        limit, state_owned, good, place, least, netback_usd_per_kg, long_netback_usd_per_kg,
+        limit, state_owned, good, place, least, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
     return quantity_t, limit

@@ -399,7 +399,7 @@ def _asks(
         inventory_t, target_t, sales_t, expected, floor, s.ask_flow_slope, s.ask_stock_slope
     )
     aim_state_asks(
-        limit, state_owned, good, place, floor, netback_usd_per_kg, long_netback_usd_per_kg,
+        limit, state_owned, good, place, floor, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
     return quantity_t, limit

@@ -110,36 +110,29 @@ def ask_curve(
 def state_ask_usd_per_kg(
     limit_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
-    long_price_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     s: Any,
 ) -> np.ndarray:
-    r"""Asks of state producers: kind to users at home, and within a band around the usual price.
+    r"""Asks of state producers, who are kind to users at home.
 
-    .. math:: a' = \operatorname{clip}\Bigl(a\,\bigl[1 - \delta\,(1 - n/P)^+\bigr],\;
-              \frac{\bar P}{1+w},\; \bar P\,(1+w)\Bigr)
+    .. math:: a' = a\,\bigl[1 - \delta\,(1 - n/P)^+\bigr]
 
     Where plants at home can pay only :math:`n` for what costs :math:`P`, a state supplier gives up
-    the part :math:`\delta` of the gap (downstream aim). It holds its goods back below the band of
-    width :math:`w` around the long mean and lets them go above it (the warning to traders at the
-    peak of March 2022).
+    the part :math:`\delta` of the gap (downstream aim).
 
     Parameters
     ----------
     limit_usd_per_kg
         ask without these aims.
-    price_usd_per_kg, long_price_usd_per_kg
-        last price and long mean of what is sold.
+    price_usd_per_kg
+        last price of what is sold.
     downstream_usd_per_kg
         what plants at home can pay, ``inf`` where there are none.
     s
         the scenario's numbers.
     """
     gap_share = np.maximum(1.0 - downstream_usd_per_kg / np.maximum(price_usd_per_kg, 1e-6), 0.0)
-    width = 1.0 + s.state_price_band_share
-    kind = limit_usd_per_kg * (1.0 - s.state_downstream_share * gap_share)
-    lowest, highest = long_price_usd_per_kg / width, long_price_usd_per_kg * width
-    return np.minimum(np.maximum(kind, lowest), highest)
+    return limit_usd_per_kg * (1.0 - s.state_downstream_share * gap_share)
 
 
 @compiled
@@ -150,7 +143,6 @@ def aim_state_asks(
     place: np.ndarray,
     least_usd_per_kg: np.ndarray,
     netback_usd_per_kg: np.ndarray,
-    long_netback_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     s: Any,
@@ -161,7 +153,7 @@ def aim_state_asks(
     ----------
     state_owned, good, place, least_usd_per_kg
         ``[seller]``.
-    netback_usd_per_kg, long_netback_usd_per_kg, downstream_usd_per_kg, ceiling_usd_per_kg
+    netback_usd_per_kg, downstream_usd_per_kg, ceiling_usd_per_kg
         ``[good, place]``.
     s
         the scenario's numbers.
@@ -174,7 +166,6 @@ def aim_state_asks(
             aimed = state_ask_usd_per_kg(
                 limit_usd_per_kg[i, k],
                 netback_usd_per_kg[here],
-                long_netback_usd_per_kg[here],
                 downstream_usd_per_kg[here],
                 s,
             )

@@ -112,6 +112,24 @@ def test_a_sector_switches_to_the_substitute_that_has_become_cheaper():
     assert kept + switched == pytest.approx(10.0)
 
 
+def test_no_bid_for_a_better_grade_exceeds_its_premium_over_the_other():
+    """The other costs 65, half as much again is 97.5."""
+    buyers, sheet = (
+        sectors(
+            2,
+            good=[OXIDE, METAL],
+            first_price_usd_per_kg=[50.0, 65.0],
+            substitute=[1, NO_SUBSTITUTE],
+            cost_share=0.001,
+            scenario=Scenario(grade_premium_share=0.5),
+        ),
+        Sheet(),
+    )
+    buyers.post(0, sheet, bulletin(priced(500.0)), regime())
+    assert sheet.bids["buyer"][1][0].max() == pytest.approx(97.5)
+    assert sheet.bids["buyer"][1][1].max() == pytest.approx(97.5)
+
+
 def test_activity_averages_one_over_the_first_year():
     """Demand in the table is that of the whole first year."""
     years = 2024.0 + np.arange(12) / 12

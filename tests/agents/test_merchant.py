@@ -19,6 +19,7 @@ def merchants(scenario: Scenario | None = None, **columns: object) -> Merchants:
         "place": np.array([CHN, CHN]),
         "sells_at": np.array([CHN, USA]),
         "room_t": np.array([90.0, 12.0]),
+        "most_t": np.array([0.0, 36.0]),
         "usual_premium": np.zeros(2),
         "cost_usd_per_kg": np.array([0.0, 2.0]),
         "risk_share": np.array([0.0, 0.1]),
@@ -86,12 +87,6 @@ def test_a_smuggled_load_arrives_less_what_is_lost_on_the_way():
     assert cohort.lost_t[1] == pytest.approx(1.0)
 
 
-def test_smuggling_grows_with_its_margin_and_shrinks_with_its_loss():
-    """Half a year's response to a margin of a half, and of minus a half or worse."""
-    grown = smuggled_t(np.full(3, 12.0), np.array([0.5, -0.5, -2.0]), 1.2)
-    assert grown.tolist() == pytest.approx([12.6, 11.4, 11.4])
-
-
 def reseller() -> Merchants:
     """Return the merchants with one more in China, who buys oxide there to sell it on."""
     cohort = merchants()
@@ -119,3 +114,11 @@ def test_without_a_rule_a_reseller_buys_nothing_and_sells_what_it_has_left():
     assert sheet.bids["merchant"][0][2] == 0.0
     assert sheet.asks["merchant"][0][2].tolist() == [2.0, 2.0]
     assert sheet.asks["merchant"][1][2] == pytest.approx([0.9 * 49.0, 49.0])
+
+
+def test_smuggling_follows_its_margin_with_a_lag_up_to_what_routes_can_take():
+    """Usually 12 t, at most 36 t, half of the way at a margin of one, a sixth of a gap a month."""
+    trade_t = np.array([12.0, 12.0, 12.0, 24.0])
+    margin_share = np.array([0.0, 1.0, 1e9, -0.5])
+    moved_t = smuggled_t(trade_t, np.full(4, 12.0), np.full(4, 36.0), margin_share, 1.0, 6.0)
+    assert moved_t.tolist() == pytest.approx([12.0, 14.0, 16.0, 22.0])

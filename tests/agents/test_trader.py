@@ -140,32 +140,27 @@ def test_a_memory_of_one_month_forgets_at_once():
     assert smooth(column(100.0), column(140.0), 1.0)[0] == 140.0
 
 
-AIMS = Scenario(state_downstream_share=0.5, state_price_band_share=1.0)
+AIMS = Scenario(state_downstream_share=0.5)
 
 
 @pytest.mark.parametrize(
-    ("ask", "price", "long_price", "downstream", "aimed"),
+    ("ask", "price", "downstream", "aimed"),
     [
-        (50.0, 50.0, 50.0, np.inf, 50.0),  # nobody at home uses it
-        (50.0, 50.0, 50.0, 60.0, 50.0),  # they can pay it
-        (50.0, 50.0, 50.0, 40.0, 45.0),  # half of a gap of a fifth
-        (50.0, 50.0, 20.0, np.inf, 40.0),  # above the band: let go at its upper edge
-        (50.0, 50.0, 120.0, np.inf, 60.0),  # below it: held back
+        (50.0, 50.0, np.inf, 50.0),  # nobody at home uses it
+        (50.0, 50.0, 60.0, 50.0),  # they can pay it
+        (50.0, 50.0, 40.0, 45.0),  # half of a gap of a fifth
     ],
 )
-def test_a_state_producer_is_kind_at_home_and_keeps_within_its_band(
-    ask, price, long_price, downstream, aimed
-):
-    """Half of the gap of users at home, and from half to twice the long mean."""
-    numbers = AIMS.numbers()[0]
-    asked = state_ask_usd_per_kg(ask, price, long_price, downstream, numbers)
+def test_a_state_producer_is_kind_at_home(ask, price, downstream, aimed):
+    """Half of the gap of users at home."""
+    asked = state_ask_usd_per_kg(ask, price, downstream, AIMS.numbers()[0])
     assert asked == pytest.approx(aimed)
 
 
 def test_without_aims_a_state_producer_asks_as_anyone():
-    free = Scenario(state_downstream_share=0.0, state_price_band_share=100.0)
+    free = Scenario(state_downstream_share=0.0)
     for ask in (40.0, 50.0, 60.0, 70.0):
-        assert state_ask_usd_per_kg(ask, 50.0, 10.0, 1.0, free.numbers()[0]) == ask
+        assert state_ask_usd_per_kg(ask, 50.0, 1.0, free.numbers()[0]) == ask
 
 
 def test_orders_are_posted_on_what_was_published_only():
