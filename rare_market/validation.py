@@ -533,7 +533,10 @@ def moments_of(prices: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
 
 
 def moments_table(board: Scoreboard, scenario: str = "history_2018_2024") -> list[dict[str, Any]]:
-    """Moments of quotes in China, of the record (2013 to 2024) and of the median run."""
+    """Moments of quotes in China, of the record (2013 to 2024) and of the median run.
+
+    Empty where no episode of the scenario was simulated.
+    """
     recorded = {}
     for good in ("la_oxide", "ce_oxide", "ndpr_oxide"):
         known = monthly_record(good)
@@ -561,7 +564,7 @@ def moments_table(board: Scoreboard, scenario: str = "history_2018_2024") -> lis
             "record": record.get(good, {}).get(moment, float("nan")),
             "median": float(np.median([run[good][moment] for run in runs])),
         }
-        for good in runs[0]
+        for good in (runs[0] if runs else ())
         for moment in MOMENTS
     ]
 

@@ -38,6 +38,16 @@ def test_one_episode_is_scored_as_json_and_its_files_are_written(tmp_path):
         assert {f"{figure}.png", f"{figure}.pdf"} <= written
 
 
+def test_an_episode_of_the_boom_is_scored_alone():
+    """Monthly moments are of another scenario and are left out."""
+    arguments = ("validate", "--episode", "E2", "--replications", "1", "--processes", "1", "--json")
+    answer = invoke(*arguments)
+    assert answer.exit_code == 0, answer.output
+    scored = json.loads(answer.output)
+    assert scored["of"] == len(scored["targets"]) == 5
+    assert scored["moments"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
