@@ -18,8 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 BIN = ROOT / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
 JOBS = {"run": "run.txt", "test": "dev.txt"}
-# the suite on all cores, a file of tests in one process because its tests share what they simulate
-PYTEST = ["-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+# the suite on all cores, a file of tests in one process because its tests share what they simulate,
+# in the order that tests/conftest.py gives
+PYTEST = ["-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4"]
+PYTEST += ["--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def prepare(requirements: Path) -> None:
