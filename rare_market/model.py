@@ -159,7 +159,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.commitments: dict[int, Commitment] = {}
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
-        self.usual_t: dict[tuple[int, int], np.ndarray] = {}
+        self.usual_t: dict[tuple[str, int, int], np.ndarray] = {}
         self.bulletin = self._bulletin()
 
     def step(self) -> None:
@@ -189,7 +189,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         known, self._announced_share = self._announced_share, regime.announced_alarm_share
         if regime.announced_alarm_share.any():
             news = news_share(regime.announced_alarm_share, known)
-            regime = regime._replace(announced_alarm_share=news)
+            regime = regime.amended(announced_alarm_share=news)
         self.regime = regime
         if self.buyers.tell_apart(regime.end_uses_apart()):
             self.book.group()
