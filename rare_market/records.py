@@ -338,8 +338,7 @@ class Records:
         self.age_months[t] = board.age_months
         self.status[t] = clearing.status.reshape(shape)
         self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
-        _sum_classes(clearing.flow_t, self.flow_t[t])
-        self.moved_t[t] = self.flow_t[t] + contract_t
+        _sum_classes(clearing.flow_t, contract_t, self.flow_t[t], self.moved_t[t])
         self.contract_trades.extend((t, *trade) for trade in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t
@@ -655,16 +654,23 @@ def _month_columns(catalogue: Catalogue, facilities: int) -> np.dtype:
 
 
 @compiled
-def _sum_classes(flow_t: np.ndarray, total_t: np.ndarray) -> None:
-    """Sum flows to demand nodes, ``[good, origin, node]``, by place, ``[good, origin, place]``."""
+def _sum_classes(
+    flow_t: np.ndarray, contract_t: np.ndarray, total_t: np.ndarray, moved_t: np.ndarray
+) -> None:
+    """Sum flows to demand nodes, ``[good, origin, node]``, by place, ``[good, origin, place]``.
+
+    ``moved_t`` is that and what moved under contract.
+    """
     goods, origins, places = total_t.shape
     classes = flow_t.shape[2] // places
     for g in range(goods):
         for o in range(origins):
             for d in range(places):
-                total_t[g, o, d] = 0.0
+                tonnes = 0.0
                 for n in range(d * classes, (d + 1) * classes):
-                    total_t[g, o, d] += flow_t[g, o, n]
+                    tonnes += flow_t[g, o, n]
+                total_t[g, o, d] = tonnes
+                moved_t[g, o, d] = tonnes + contract_t[g, o, d]
 
 
 FRAMES = (
