@@ -242,14 +242,25 @@ class Book:
         """Lift every ask to the least that is allowed, ``[good, place]``."""
         if floor_usd_per_kg.any():
             asks = self.asks
-            least = floor_usd_per_kg[asks.good, asks.place]
-            np.maximum(asks.limit_usd_per_kg, least, out=asks.limit_usd_per_kg)
+            _lift(asks.limit_usd_per_kg, asks.good, asks.place, floor_usd_per_kg)
 
     def post_bids(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
         """Write the bids of one kind, flattened in the order it declared them."""
         part = self.bid_part[kind]
         self.bids.quantity_t[part] = quantity_t.ravel()
         self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+
+@compiled
+def _lift(
+    limit_usd_per_kg: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    floor_usd_per_kg: np.ndarray,
+) -> None:
+    """Lift limits, ``[ask]``, to the floor of their market, ``[good, place]``."""
+    for i in range(len(limit_usd_per_kg)):
+        limit_usd_per_kg[i] = max(limit_usd_per_kg[i], floor_usd_per_kg[good[i], place[i]])
 
 
 @compiled
