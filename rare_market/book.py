@@ -173,6 +173,12 @@ class Book:
         """Sum values of all asks by trader, ``[trader]`` of each kind."""
         return self._by_kind(np.bincount(self.asks.trader, values, minlength=self._traders))
 
+    def asks_of(self, kind: str, values: np.ndarray) -> np.ndarray:
+        """The same for one kind of traders, ``[trader]``."""
+        part, rows = self.ask_part[kind], self.trader_part[kind]
+        own = self.asks.trader[part] - rows.start
+        return np.bincount(own, values[part], minlength=rows.stop - rows.start)
+
     def bids_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Sum values of all bids by trader, ``[trader]`` of each kind."""
         return self._by_kind(np.bincount(self.bids.trader, values, minlength=self._traders))

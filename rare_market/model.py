@@ -159,6 +159,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.commitments: dict[int, Commitment] = {}
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
+        self._feeds: dict[bytes, np.ndarray] = {}  # of the goods under rules on content
         self.usual_t: dict[tuple[str, int, int], np.ndarray] = {}
         self.bulletin = self._bulletin()
 
@@ -270,7 +271,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         ore_usd = sales_usd["producer"] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        sold_t = book.asks_by_trader(result.ask_fill_t)["producer"] + month.ore_sold_t
+        sold_t = book.asks_of("producer", result.ask_fill_t) + month.ore_sold_t
         sides = ("producer", p.place), ("state", p.place)
         ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
         p.settle(
@@ -504,7 +505,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         for rule in rules:
             counts = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
             touched = (self.content.offered(rule.touch) > 0.0).any(axis=1)
-            feeds = self.data.recipes.feeds_of(rule.goods) & counts[c.stage] & touched & ~scrap
+            if (key := rule.goods.tobytes()) not in self._feeds:
+                self._feeds[key] = self.data.recipes.feeds_of(rule.goods) & ~scrap
+            feeds = self._feeds[key] & counts[c.stage] & touched
             follow.append(rule._replace(goods=feeds, places=places != rule.touch.state))
         return tuple(follow)
 
@@ -542,12 +545,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             clean_t = (1.0 - touched) * offered_t
             part = wanted_t * rule.goods[:, None] * rule.places[None, :]
             part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-12)
-            share_t = clean_t[:, :, None] * part[:, None, :]
-            under = rule.goods[:, None, None] & rule.places & (touched > 0.0)[:, :, None]
-            tighter = under & (share_t < limit_t[..., BOUND])
-            limit_t[..., BOUND][tighter] = share_t[tighter]
-            self.clean_lane[..., BOUND] |= tighter
-            cost[..., BOUND][tighter & (share_t <= SMALLEST_T)] = np.inf
+            _limit_clean(
+                rule.goods, rule.places, touched, clean_t, part, cost, limit_t, self.clean_lane
+            )
 
     def _untouched_t(self) -> dict[Touch, np.ndarray]:
         """What was sold this month as untouched, ``[good, origin, destination]`` for each rule."""
@@ -644,6 +644,42 @@ def _limit_lanes(
         if not several[i]:
             limit_t[g, o, d] = left_t[i]
     return left_t, several
+
+
+@compiled
+def _limit_clean(
+    goods: np.ndarray,
+    places: np.ndarray,
+    touched_share: np.ndarray,
+    clean_t: np.ndarray,
+    part: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    limit_t: np.ndarray,
+    clean_lane: np.ndarray,
+) -> None:
+    """Limit bound buyers under a rule to their part of what is untouched at each origin.
+
+    Parameters
+    ----------
+    goods, places
+        ``[good]`` and ``[place]`` bool, what the rule is on and where it binds.
+    touched_share, clean_t
+        ``[good, origin]``.
+    part
+        ``[good, destination]`` of what is untouched anywhere.
+    cost_usd_per_kg, limit_t, clean_lane
+        ``[good, origin, destination, buyer class]``, written to; the last marks limited lanes.
+    """
+    for g in range(len(goods)):
+        for o in range(len(places)):
+            if not goods[g] or not touched_share[g, o] > 0.0:
+                continue
+            for d in range(len(places)):
+                lane, share_t = (g, o, d, BOUND), clean_t[g, o] * part[g, d]
+                if places[d] and share_t < limit_t[lane]:
+                    limit_t[lane], clean_lane[lane] = share_t, True
+                    if share_t <= SMALLEST_T:
+                        cost_usd_per_kg[lane] = np.inf
 
 
 def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:

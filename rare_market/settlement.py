@@ -455,9 +455,10 @@ def _pass_to_sellers(
     """Pay rents ``[good]`` out of the treasury of a place to the sellers there by their sales."""
     asks = book.asks
     paid = _by_sales(rent_usd, origin, asks.good, asks.place, clearing.ask_fill_t)
-    passed_usd = book.asks_by_trader(paid)
     for kind, part in book.ask_part.items():
-        sold = np.nonzero(paid[part])[0]
+        sold = np.nonzero(paid[part] != 0.0)[0]
+        if len(sold) == 0:
+            continue
         good, fill_t, here = (
             asks.good[part][sold],
             clearing.ask_fill_t[part][sold],
@@ -466,7 +467,7 @@ def _pass_to_sellers(
         ledger.pay(("state", here), (kind, here), "scarcity_rent", paid[part][sold], good, fill_t)
         holder = cohorts[kind]
         if isinstance(holder, Producers | Processors):
-            holder.cash_usd += passed_usd[kind]
+            holder.cash_usd += book.asks_of(kind, paid)
 
 
 @compiled
