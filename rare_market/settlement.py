@@ -14,7 +14,7 @@ from rare_market.agents.lifecycle import CLOSED, PLANNED, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
-from rare_market.agents.trader import at
+from rare_market.agents.trader import at, chosen
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.compiled import compiled
@@ -505,7 +505,7 @@ def pay_price_floors(
     reference = reference_usd_per_kg[legs.good, legs.place]
     received = np.zeros(len(legs.row))
     for terms in regime.price_floors:  # a second floor tops up what the first has left
-        under = terms.goods[legs.good] & terms.places[legs.place]
+        under = chosen(legs.good, legs.place, terms.goods, terms.places)
         tonnes = under * eligible_t(
             processors.sold_t - offtake_t, processors.stock_change_t, terms.covers_stockpiled
         )
@@ -674,9 +674,6 @@ def _use_value_usd(
     value_usd = np.empty(len(normal_t))
     for i in range(len(normal_t)):
         used_t, first, choke = consumed_t[i], first_price_usd_per_kg[i], choke_usd_per_kg[i]
-        if used_t == 0.0:
-            value_usd[i] = 0.0
-            continue
         base_t, area = used_t, 0.0
         if elasticity[i] <= -STEEPEST:
             base_t = min(used_t, normal_t[i] * (choke / first) ** elasticity[i])

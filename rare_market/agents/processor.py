@@ -22,6 +22,7 @@ from rare_market.agents.trader import (
     alarmed_share,
     ask_curve,
     at,
+    chosen,
     expected_gain_share,
     expected_price_usd_per_kg,
     filled_t,
@@ -312,7 +313,7 @@ class Processors:
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
         lasting = np.ones(self.rows)
         for offtake in () if sold_only else regime.offtakes:
-            under = offtake.goods[leg.good] & offtake.places[leg.place]
+            under = chosen(leg.good, leg.place, offtake.goods, offtake.places)
             output_t = float((under * self.sales_t).sum())
             if lasting_share is not None:
                 lasting = lasting_share(offtake)
@@ -578,7 +579,7 @@ class Processors:
         promised = regime.promised()
         long_price = leg.at(bulletin.prudent_netback_usd_per_kg())
         for threat in promised.threats:
-            aimed_at = threat.goods[leg.good] & threat.places[leg.place]
+            aimed_at = chosen(leg.good, leg.place, threat.goods, threat.places)
             feared = aimed_at * life.believed_share(threat)[leg.row]
             threatened = np.where(aimed_at, threat.price_usd_per_kg[leg.good], np.inf)
             long_price = feared_usd_per_kg(long_price, threatened, feared)
