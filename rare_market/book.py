@@ -173,6 +173,12 @@ class Book:
         """Sum values of all asks by trader, ``[trader]`` of each kind."""
         return self._by_kind(np.bincount(self.asks.trader, values, minlength=self._traders))
 
+    def asks_of(self, kind: str, values: np.ndarray) -> np.ndarray:
+        """The same for one kind of traders, ``[trader]``."""
+        part, rows = self.ask_part[kind], self.trader_part[kind]
+        own = self.asks.trader[part] - rows.start
+        return np.bincount(own, values[part], minlength=rows.stop - rows.start)
+
     def bids_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Sum values of all bids by trader, ``[trader]`` of each kind."""
         return self._by_kind(np.bincount(self.bids.trader, values, minlength=self._traders))
@@ -242,14 +248,25 @@ class Book:
         """Lift every ask to the least that is allowed, ``[good, place]``."""
         if floor_usd_per_kg.any():
             asks = self.asks
-            least = floor_usd_per_kg[asks.good, asks.place]
-            np.maximum(asks.limit_usd_per_kg, least, out=asks.limit_usd_per_kg)
+            _lift(asks.limit_usd_per_kg, asks.good, asks.place, floor_usd_per_kg)
 
     def post_bids(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
         """Write the bids of one kind, flattened in the order it declared them."""
         part = self.bid_part[kind]
         self.bids.quantity_t[part] = quantity_t.ravel()
         self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
+
+
+@compiled
+def _lift(
+    limit_usd_per_kg: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
+    floor_usd_per_kg: np.ndarray,
+) -> None:
+    """Lift limits, ``[ask]``, to the floor of their market, ``[good, place]``."""
+    for i in range(len(limit_usd_per_kg)):
+        limit_usd_per_kg[i] = max(limit_usd_per_kg[i], floor_usd_per_kg[good[i], place[i]])
 
 
 @compiled

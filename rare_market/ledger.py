@@ -292,7 +292,7 @@ class Ledger:
         buyer_classes
             demand nodes per place.
         """
-        self._make_room(5 * int(np.count_nonzero(flow_t)))
+        self._make_room(5 * int(np.count_nonzero(flow_t > 0.0)))
         self._booked = _book_trade(
             self._accounts_usd, self._payments, self._booked, self._period,
             flow_t, price_usd_per_kg, netback_usd_per_kg,

@@ -30,12 +30,11 @@ from rare_market.goods import (
     MILITARY,
     MILITARY_USE,
     MONTHS_PER_YEAR,
-    OPEN,
 )
 from rare_market.ledger import KIND, Ledger, trade_cost_usd_per_kg
 from rare_market.policies import Policy, in_order
 from rare_market.records import Bulletin, Records, provenance_of
-from rare_market.regime import CleanRule, ExportQuota
+from rare_market.regime import CleanRule, ExportQuota, Regime
 from rare_market.scenario import Scenario
 from rare_market.settlement import SEPARATION, usd
 from rare_market.world import build_world
@@ -137,6 +136,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         }
         self.states.open_desks([policy.desk(data.catalogue) for policy in self.in_order])
         self.book = Book(self.cohorts, data.catalogue)
+        self._tell_end_uses_apart(data.law)
         self.board = PriceBoard(
             *world.start, s.trend_months, s.expectation_months, s.quote_band_share
         )
@@ -159,7 +159,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.commitments: dict[int, Commitment] = {}
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
-        self.usual_t: dict[tuple[int, int], np.ndarray] = {}
+        self._feeds: dict[bytes, np.ndarray] = {}  # of the goods under rules on content
+        self.usual_t: dict[tuple[str, int, int], np.ndarray] = {}
         self.bulletin = self._bulletin()
 
     def step(self) -> None:
@@ -189,15 +190,21 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         known, self._announced_share = self._announced_share, regime.announced_alarm_share
         if regime.announced_alarm_share.any():
             news = news_share(regime.announced_alarm_share, known)
-            regime = regime._replace(announced_alarm_share=news)
+            regime = regime.amended(announced_alarm_share=news)
+        if regime.permitted_t is not self.regime.permitted_t:
+            self._tell_end_uses_apart(regime)
         self.regime = regime
-        if self.buyers.tell_apart(regime.end_uses_apart()):
-            self.book.group()
         self.feed_rules = self._feed_rules(regime.clean_rules)
         self.clean_rules = (*regime.clean_rules, *self.feed_rules)
         self.cost = trade_cost_usd_per_kg(
             self.regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
         )
+
+    def _tell_end_uses_apart(self, regime: Regime) -> None:
+        """Let military users bid apart where they need permits of their own."""
+        self.apart = regime.end_uses_apart()
+        if self.buyers.tell_apart(self.apart):
+            self.book.group()
 
     def deliver(self) -> None:
         """Deliver what is under contract before the market opens: own ore, then offtakes."""
@@ -264,7 +271,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         ore_usd = sales_usd["producer"] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        sold_t = book.asks_by_trader(result.ask_fill_t)["producer"] + month.ore_sold_t
+        sold_t = book.asks_of("producer", result.ask_fill_t) + month.ore_sold_t
         sides = ("producer", p.place), ("state", p.place)
         ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
         p.settle(
@@ -432,10 +439,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         part. Where military users need permits of their own, these are theirs alone, and a limit
         for all users is shared with them by what is bid for.
         """
-        r, used_t = self.regime, self.delivered.lane_t
+        r, used_t, apart = self.regime, self.delivered.lane_t, self.apart
         goods, places, _ = used_t.shape
-        apart, lane_limit_t = r.end_uses_apart(), self._lane_limit_t()
-        cost, limit_t, limited = _open_lanes(self.cost.total, lane_limit_t, r.excluded_origin)
+        cost, limit_t, civil_t, military_t, limited = _open_lanes(
+            self.cost.total, r.flow_limit_t, r.permitted_t, r.excluded_origin, apart,
+            self._military_share(),
+        )  # fmt: skip
         left_t = []
         for quota in r.export_quotas:
             sent_t = used_t[quota.goods, quota.origin]
@@ -450,23 +459,25 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             abroad = np.arange(places) != quota.origin
             ask = self.licence_holders.ask_usd_per_kg(quota)
             cost[np.ix_(quota.goods, [quota.origin], abroad)] += ask
-        together = self.book.has_bids.copy()
-        together[..., MILITARY] &= ~apart
-        lane_left_t, several = _limit_lanes(limited, lane_limit_t, used_t, together, cost, limit_t)
-        shared, shared_t = limited[several].tolist(), lane_left_t[several].tolist()
-        lanes = [good for good, _, _ in shared]
-        wanted_t = self.book.bid_t() * together if shared else np.zeros(0)
-        for (good, o, d), lane_t in zip(shared, shared_t, strict=True):
-            if lanes.count(good) > 1 or apart[good, d]:
-                part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
-                limit_t[good, o, d] = lane_t * part
-                continue
-            origin.append(o)
-            destination.append(d)
-            counted.append(np.arange(goods) == good)
-            left_t.append(lane_t)
-        military_t = lane_limit_t[..., MILITARY]
-        limit_t[..., MILITARY] = np.where(apart[:, None], military_t, limit_t[..., MILITARY])
+        if len(limited):
+            together = self.book.has_bids.copy()
+            together[..., MILITARY] &= ~apart
+            lane_left_t, several = _limit_lanes(limited, civil_t, used_t, together, cost, limit_t)
+            shared, shared_t = limited[several].tolist(), lane_left_t[several].tolist()
+            lanes = [good for good, _, _ in shared]
+            wanted_t = self.book.bid_t() * together
+            for (good, o, d), lane_t in zip(shared, shared_t, strict=True):
+                if lanes.count(good) > 1 or apart[good, d]:
+                    part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
+                    limit_t[good, o, d] = lane_t * part
+                    continue
+                origin.append(o)
+                destination.append(d)
+                counted.append(np.arange(goods) == good)
+                left_t.append(lane_t)
+        if apart.any():
+            own_t = limit_t[..., MILITARY]
+            np.copyto(own_t, military_t, where=apart[:, None])
         self._keep_off(cost, limit_t)
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
@@ -476,27 +487,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
 
-    def _lane_limit_t(self) -> np.ndarray:
-        """Most that may move to buyers of each class, ``[good, origin, destination, class]``.
-
-        The civil classes of a place have theirs together.
-        """
-        r = self.regime
-        limit_t = np.repeat(r.civil_limit_t[..., None], len(BUYER_CLASSES), axis=3)
-        apart = r.end_uses_apart()
-        if not apart.any():
-            return limit_t
+    def _military_share(self) -> np.ndarray:
+        """Military part of what is bid for, where end uses are apart, ``[good, place]``."""
+        if not self.apart.any():
+            return np.zeros(self.apart.shape)
         wanted_t = self.book.bid_t()
-        part = wanted_t[..., MILITARY] / np.maximum(wanted_t.sum(axis=2), SMALLEST_T)
-        free = np.isinf(r.flow_limit_t)
-        of_all_t = np.where(free, 0.0, r.flow_limit_t)
-        civil_t, military_t = (
-            np.minimum(np.where(free, np.inf, of_all_t * share[:, None]), r.permitted_t[use])
-            for use, share in ((CIVIL_USE, 1.0 - part), (MILITARY_USE, part))
-        )
-        own_t = np.repeat(civil_t[..., None], len(BUYER_CLASSES), axis=3)
-        own_t[..., MILITARY] = military_t
-        return np.where(apart[:, None, :, None], own_t, limit_t)
+        return np.asarray(wanted_t[..., MILITARY] / np.maximum(wanted_t.sum(axis=2), SMALLEST_T))
 
     def _feed_rules(self, rules: tuple[CleanRule, ...]) -> tuple[CleanRule, ...]:
         """What rules on content mean for plants abroad that make such goods and buy bound.
@@ -509,7 +505,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         for rule in rules:
             counts = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
             touched = (self.content.offered(rule.touch) > 0.0).any(axis=1)
-            feeds = self.data.recipes.feeds_of(rule.goods) & counts[c.stage] & touched & ~scrap
+            if (key := rule.goods.tobytes()) not in self._feeds:
+                self._feeds[key] = self.data.recipes.feeds_of(rule.goods) & ~scrap
+            feeds = self._feeds[key] & counts[c.stage] & touched
             follow.append(rule._replace(goods=feeds, places=places != rule.touch.state))
         return tuple(follow)
 
@@ -547,12 +545,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             clean_t = (1.0 - touched) * offered_t
             part = wanted_t * rule.goods[:, None] * rule.places[None, :]
             part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-12)
-            share_t = clean_t[:, :, None] * part[:, None, :]
-            under = rule.goods[:, None, None] & rule.places & (touched > 0.0)[:, :, None]
-            tighter = under & (share_t < limit_t[..., BOUND])
-            limit_t[..., BOUND][tighter] = share_t[tighter]
-            self.clean_lane[..., BOUND] |= tighter
-            cost[..., BOUND][tighter & (share_t <= SMALLEST_T)] = np.inf
+            _limit_clean(
+                rule.goods, rule.places, touched, clean_t, part, cost, limit_t, self.clean_lane
+            )
 
     def _untouched_t(self) -> dict[Touch, np.ndarray]:
         """What was sold this month as untouched, ``[good, origin, destination]`` for each rule."""
@@ -570,39 +565,61 @@ SMALLEST_T = 1e-9  # of a lane: less is no lane
 
 @compiled
 def _open_lanes(
-    cost_usd_per_kg: np.ndarray, lane_limit_t: np.ndarray, excluded_origin: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    cost_usd_per_kg: np.ndarray,
+    flow_limit_t: np.ndarray,
+    permitted_t: np.ndarray,
+    excluded_origin: np.ndarray,
+    apart: np.ndarray,
+    military_share: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Cost of lanes, with no limit yet, and which have one.
+
+    Civil classes have the civil limit of a lane together. Military users have it with them, but for
+    where end uses are apart: there each gets its permits, and the part of a limit on all that it
+    bids for.
 
     Returns
     -------
     cost, limit_t
         ``[good, origin, destination, buyer class]``; a cost of inf is no lane.
+    civil_t, military_t
+        ``[good, origin, destination]`` most that may move.
     limited
-        ``[limited lane, 3]`` good, origin and destination, of open buyers.
+        ``[limited lane, 3]`` good, origin and destination, of civil users.
     """
     goods, places, _ = cost_usd_per_kg.shape
     classes, count = len(excluded_origin), 0
     cost = np.empty((goods, places, places, classes))
-    limit_t = np.empty((goods, places, places, classes))
+    limit_t = np.full((goods, places, places, classes), np.inf)
+    civil_t, military_t = np.empty(flow_limit_t.shape), np.empty(flow_limit_t.shape)
     limited = np.empty((goods * places * places, 3), np.int64)
     for g in range(goods):
         for o in range(places):
             for d in range(places):
-                for c in range(classes):
-                    closed = lane_limit_t[g, o, d, c] <= 0.0 or excluded_origin[c, g, o, d]
-                    cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
-                    limit_t[g, o, d, c] = np.inf
-                if 0.0 < lane_limit_t[g, o, d, OPEN] < np.inf:
+                of_all, share = flow_limit_t[g, o, d], military_share[g, d]
+                civil = min(of_all, permitted_t[CIVIL_USE, g, o, d])
+                military = civil
+                if apart[g, d]:
+                    free = np.isinf(of_all)
+                    civil = np.inf if free else of_all * (1.0 - share)
+                    military = np.inf if free else of_all * share
+                    civil = min(civil, permitted_t[CIVIL_USE, g, o, d])
+                    military = min(military, permitted_t[MILITARY_USE, g, o, d])
+                civil_t[g, o, d], military_t[g, o, d] = civil, military
+                if 0.0 < civil < np.inf:
                     limited[count] = g, o, d
                     count += 1
-    return cost, limit_t, limited[:count].copy()
+                for c in range(classes):
+                    most = military if c == MILITARY else civil
+                    closed = most <= 0.0 or excluded_origin[c, g, o, d]
+                    cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
+    return cost, limit_t, civil_t, military_t, limited[:count].copy()
 
 
 @compiled
 def _limit_lanes(
     limited: np.ndarray,
-    lane_limit_t: np.ndarray,
+    civil_t: np.ndarray,
     used_t: np.ndarray,
     has_bids: np.ndarray,
     cost_usd_per_kg: np.ndarray,
@@ -619,7 +636,7 @@ def _limit_lanes(
     left_t, several = np.empty(len(limited)), np.zeros(len(limited), np.bool_)
     for i in range(len(limited)):
         g, o, d = limited[i]
-        left_t[i] = max(lane_limit_t[g, o, d, OPEN] - used_t[g, o, d], 0.0)
+        left_t[i] = max(civil_t[g, o, d] - used_t[g, o, d], 0.0)
         users = 0
         for c in range(has_bids.shape[2]):
             users += has_bids[g, d, c] and np.isfinite(cost_usd_per_kg[g, o, d, c])
@@ -627,6 +644,42 @@ def _limit_lanes(
         if not several[i]:
             limit_t[g, o, d] = left_t[i]
     return left_t, several
+
+
+@compiled
+def _limit_clean(
+    goods: np.ndarray,
+    places: np.ndarray,
+    touched_share: np.ndarray,
+    clean_t: np.ndarray,
+    part: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    limit_t: np.ndarray,
+    clean_lane: np.ndarray,
+) -> None:
+    """Limit bound buyers under a rule to their part of what is untouched at each origin.
+
+    Parameters
+    ----------
+    goods, places
+        ``[good]`` and ``[place]`` bool, what the rule is on and where it binds.
+    touched_share, clean_t
+        ``[good, origin]``.
+    part
+        ``[good, destination]`` of what is untouched anywhere.
+    cost_usd_per_kg, limit_t, clean_lane
+        ``[good, origin, destination, buyer class]``, written to; the last marks limited lanes.
+    """
+    for g in range(len(goods)):
+        for o in range(len(places)):
+            if not goods[g] or not touched_share[g, o] > 0.0:
+                continue
+            for d in range(len(places)):
+                lane, share_t = (g, o, d, BOUND), clean_t[g, o] * part[g, d]
+                if places[d] and share_t < limit_t[lane]:
+                    limit_t[lane], clean_lane[lane] = share_t, True
+                    if share_t <= SMALLEST_T:
+                        cost_usd_per_kg[lane] = np.inf
 
 
 def _tightest(quotas: tuple[ExportQuota, ...], left_t: list[float]) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -87,7 +88,7 @@ class Bulletin(NamedTuple):
     catalogue
         codes of goods and places.
     usual_t
-        mean flows asked for lately, by the months they are means of.
+        mean flows, and what follows from them, asked for lately; by the months they are means of.
     """
 
     period: int
@@ -108,7 +109,7 @@ class Bulletin(NamedTuple):
     content_share: np.ndarray
     military_share: np.ndarray
     catalogue: Catalogue
-    usual_t: dict[tuple[int, int], np.ndarray]
+    usual_t: dict[tuple[str, int, int], np.ndarray]
 
     def prudent_netback_usd_per_kg(self) -> np.ndarray:
         """Price on which capital is risked, ``[good, place]``: the lower of the mean and the last.
@@ -129,15 +130,21 @@ class Bulletin(NamedTuple):
         there is none it is zero.
         """
         last = self.period + round((year - self.year) * MONTHS_PER_YEAR)
-        months = max(last - MONTHS_PER_YEAR, 0), min(max(last, 0), self.period)
-        if months not in self.usual_t:
+        first, end = max(last - MONTHS_PER_YEAR, 0), min(max(last, 0), self.period)
+
+        def mean_t() -> np.ndarray:
+            return np.asarray(self.moved_t[first:end].sum(axis=0) / max(end - first, 1))
+
+        return self._once(("flow", first, end), mean_t)
+
+    def _once(self, what: tuple[str, int, int], read: Callable[[], np.ndarray]) -> np.ndarray:
+        """What is read of some months, for all who ask; they must not write to it."""
+        if what not in self.usual_t:
             if len(self.usual_t) >= MOST_WINDOWS:
                 self.usual_t.clear()
-            moved_t = self.moved_t[slice(*months)]
-            mean_t = _mean_flow(moved_t) if len(moved_t) else np.zeros(self.moved_t.shape[1:])
-            mean_t.flags.writeable = False
-            self.usual_t[months] = mean_t
-        return self.usual_t[months]
+            self.usual_t[what] = read()
+            self.usual_t[what].flags.writeable = False
+        return self.usual_t[what]
 
     def usual_arrivals_t(self) -> np.ndarray:
         """Mean monthly deliveries to a place, from itself included, in the last year.
@@ -147,7 +154,10 @@ class Bulletin(NamedTuple):
         np.ndarray
             ``[good, place]``.
         """
-        return self.usual_flow_t(self.year).sum(axis=1)
+        return self._once(
+            ("arrivals", self.period, self.period),
+            lambda: self.usual_flow_t(self.year).sum(axis=1),
+        )
 
     def shortfall_share(self) -> np.ndarray:
         r"""Part of usual deliveries that did not come last month, ``[good, place]``.
@@ -156,16 +166,10 @@ class Bulletin(NamedTuple):
         """
         if self.period < 2:
             return np.zeros(self.moved_t.shape[1::2])
-        return _shortfall_share(self.moved_t[-MONTHS_PER_YEAR - 1 :])
-
-
-@compiled
-def _mean_flow(moved_t: np.ndarray) -> np.ndarray:
-    """Mean over months of ``[month, good, origin, destination]``."""
-    total_t = moved_t[0].copy()
-    for month in range(1, len(moved_t)):
-        total_t += moved_t[month]
-    return total_t / len(moved_t)
+        return self._once(
+            ("shortfall", self.period, self.period),
+            lambda: _shortfall_share(self.moved_t[-MONTHS_PER_YEAR - 1 :]),
+        )
 
 
 @compiled
@@ -334,8 +338,7 @@ class Records:
         self.age_months[t] = board.age_months
         self.status[t] = clearing.status.reshape(shape)
         self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
-        _sum_classes(clearing.flow_t, self.flow_t[t])
-        self.moved_t[t] = self.flow_t[t] + contract_t
+        _sum_classes(clearing.flow_t, contract_t, self.flow_t[t], self.moved_t[t])
         self.contract_trades.extend((t, *trade) for trade in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t
@@ -651,16 +654,23 @@ def _month_columns(catalogue: Catalogue, facilities: int) -> np.dtype:
 
 
 @compiled
-def _sum_classes(flow_t: np.ndarray, total_t: np.ndarray) -> None:
-    """Sum flows to demand nodes, ``[good, origin, node]``, by place, ``[good, origin, place]``."""
+def _sum_classes(
+    flow_t: np.ndarray, contract_t: np.ndarray, total_t: np.ndarray, moved_t: np.ndarray
+) -> None:
+    """Sum flows to demand nodes, ``[good, origin, node]``, by place, ``[good, origin, place]``.
+
+    ``moved_t`` is that and what moved under contract.
+    """
     goods, origins, places = total_t.shape
     classes = flow_t.shape[2] // places
     for g in range(goods):
         for o in range(origins):
             for d in range(places):
-                total_t[g, o, d] = 0.0
+                tonnes = 0.0
                 for n in range(d * classes, (d + 1) * classes):
-                    total_t[g, o, d] += flow_t[g, o, n]
+                    tonnes += flow_t[g, o, n]
+                total_t[g, o, d] = tonnes
+                moved_t[g, o, d] = tonnes + contract_t[g, o, d]
 
 
 FRAMES = (

@@ -14,7 +14,7 @@ from rare_market.agents.lifecycle import CLOSED, PLANNED, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
-from rare_market.agents.trader import at
+from rare_market.agents.trader import at, chosen
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.compiled import compiled
@@ -28,7 +28,7 @@ from rare_market.contracts import (
     within,
 )
 from rare_market.finance import Commitment
-from rare_market.goods import BUYER_CLASSES, FACILITY_STAGES
+from rare_market.goods import BUYER_CLASSES, CIVIL_USE, FACILITY_STAGES
 from rare_market.ledger import Lane, Ledger, TradeCost
 from rare_market.records import CHANNELS
 from rare_market.regime import Regime
@@ -269,9 +269,10 @@ def _deliver_offtakes(
     for terms in regime.offtakes:
         buyer = np.full(len(legs.row), terms.buyer)
         lane = (legs.good, legs.place, buyer)
-        reachable = np.isfinite(cost.total[lane]) & (regime.civil_limit_t[lane] > 0)
-        under = terms.goods[legs.good] & terms.places[legs.place] & reachable
-        available = np.where(under, np.minimum(m.product_stock_t, m.made_t - month.offtake_t), 0.0)
+        available = _available_t(
+            *lane, terms.goods, terms.places, cost.total, regime.flow_limit_t, regime.permitted_t,
+            m.product_stock_t, m.made_t, month.offtake_t,
+        )  # fmt: skip
         due = _within_limits(deliveries_t(available, terms.volume_t), lane, regime, month)
         if terms.buyer_is_firm:
             due = due * _wanted_share(m, terms.buyer, legs.good, due)
@@ -302,6 +303,33 @@ def _deliver_offtakes(
             states.stockpile_t[terms.buyer] += taken_t
             month.to_states_t[:, terms.buyer] += taken_t
         _note(month, OFFTAKE, lane, tonnes, paid / np.maximum(tonnes * KG_PER_T, 1e-9))
+
+
+@compiled
+def _available_t(
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    goods: np.ndarray,
+    places: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    flow_limit_t: np.ndarray,
+    permitted_t: np.ndarray,
+    stock_t: np.ndarray,
+    made_t: np.ndarray,
+    taken_t: np.ndarray,
+) -> np.ndarray:
+    """What plants under an offtake could deliver over open lanes, ``[product leg]``.
+
+    Of what they made last month, as far as it is in stock and not taken under another offtake.
+    """
+    available_t = np.zeros(len(good))
+    for i in range(len(good)):
+        lane = (good[i], origin[i], destination[i])
+        is_open = min(flow_limit_t[lane], permitted_t[CIVIL_USE][lane]) > 0.0
+        if goods[good[i]] and places[origin[i]] and is_open and np.isfinite(cost_usd_per_kg[lane]):
+            available_t[i] = min(stock_t[i], made_t[i] - taken_t[i])
+    return available_t
 
 
 def _wanted_share(m: Processors, place: int, good: np.ndarray, due_t: np.ndarray) -> np.ndarray:
@@ -337,28 +365,29 @@ def _take_as_feed(
 
 def _within_limits(tonnes: np.ndarray, lane: Lane, regime: Regime, month: Delivered) -> np.ndarray:
     """Deliveries curtailed pro rata where they exceed what the month has left of a lane's limit."""
-    limit_t = _left_t(regime.civil_limit_t, month.lane_t, *lane)
-    if np.isinf(limit_t).all():
-        return tonnes
-    total_t = np.zeros_like(month.lane_t)
-    np.add.at(total_t, lane, tonnes)
-    return tonnes * np.minimum(1.0, limit_t / np.maximum(total_t[lane], 1e-12))
+    return _curtailed_t(tonnes, *lane, regime.flow_limit_t, regime.permitted_t, month.lane_t)
 
 
 @compiled
-def _left_t(
-    limit_t: np.ndarray,
-    used_t: np.ndarray,
+def _curtailed_t(
+    tonnes: np.ndarray,
     good: np.ndarray,
     origin: np.ndarray,
     destination: np.ndarray,
+    flow_limit_t: np.ndarray,
+    permitted_t: np.ndarray,
+    used_t: np.ndarray,
 ) -> np.ndarray:
-    """What is left of the limit of each delivery's lane, ``[delivery]``."""
-    left_t = np.empty(len(good))
-    for i in range(len(good)):
+    """See :func:`_within_limits`; the limit is that on civil users."""
+    total_t, curtailed_t = np.zeros(used_t.shape), np.empty(len(tonnes))
+    for i in range(len(tonnes)):
+        total_t[good[i], origin[i], destination[i]] += tonnes[i]
+    for i in range(len(tonnes)):
         lane = (good[i], origin[i], destination[i])
-        left_t[i] = max(limit_t[lane] - used_t[lane], 0.0)
-    return left_t
+        limit_t = min(flow_limit_t[lane], permitted_t[CIVIL_USE][lane])
+        left_t = max(limit_t - used_t[lane], 0.0)
+        curtailed_t[i] = tonnes[i] * min(1.0, left_t / max(total_t[lane], 1e-12))
+    return curtailed_t
 
 
 def _note(
@@ -368,8 +397,9 @@ def _note(
     moved = np.nonzero(tonnes > 0.0)[0]
     if len(moved) == 0:
         return
-    np.add.at(month.lane_t, lane, tonnes)
-    columns = [column[moved].tolist() for column in (*lane, tonnes, price)]
+    *at_lane, moved_t, paid = (column[moved] for column in (*lane, tonnes, price))
+    np.add.at(month.lane_t, tuple(at_lane), moved_t)
+    columns = [column.tolist() for column in (*at_lane, moved_t, paid)]
     month.trades.extend((channel, *row) for row in zip(*columns, strict=True))
 
 
@@ -424,17 +454,35 @@ def _pass_to_sellers(
 ) -> None:
     """Pay rents ``[good]`` out of the treasury of a place to the sellers there by their sales."""
     asks = book.asks
-    sold_t = clearing.ask_fill_t * (asks.place == origin)
-    total_t = np.bincount(asks.good, sold_t, minlength=len(rent_usd))
-    paid = sold_t * (rent_usd / np.maximum(total_t, 1e-12))[asks.good]
-    passed_usd = book.asks_by_trader(paid)
+    paid = _by_sales(rent_usd, origin, asks.good, asks.place, clearing.ask_fill_t)
     for kind, part in book.ask_part.items():
-        place, good, fill_t = asks.place[part], asks.good[part], clearing.ask_fill_t[part]
-        at = ("state", np.full(len(place), origin)), (kind, place)
-        ledger.pay(*at, "scarcity_rent", paid[part], good, fill_t)
+        sold = np.nonzero(paid[part] != 0.0)[0]
+        if len(sold) == 0:
+            continue
+        good, fill_t, here = (
+            asks.good[part][sold],
+            clearing.ask_fill_t[part][sold],
+            origin + 0 * sold,
+        )
+        ledger.pay(("state", here), (kind, here), "scarcity_rent", paid[part][sold], good, fill_t)
         holder = cohorts[kind]
         if isinstance(holder, Producers | Processors):
-            holder.cash_usd += passed_usd[kind]
+            holder.cash_usd += book.asks_of(kind, paid)
+
+
+@compiled
+def _by_sales(
+    rent_usd: np.ndarray, origin: int, good: np.ndarray, place: np.ndarray, fill_t: np.ndarray
+) -> np.ndarray:
+    """Rents of goods at an origin by what each ask there sold, ``[ask]`` USD."""
+    total_t, paid_usd = np.zeros(len(rent_usd)), np.zeros(len(good))
+    for i in range(len(good)):
+        if place[i] == origin:
+            total_t[good[i]] += fill_t[i]
+    for i in range(len(good)):
+        if place[i] == origin:
+            paid_usd[i] = fill_t[i] * (rent_usd[good[i]] / max(total_t[good[i]], 1e-12))
+    return paid_usd
 
 
 def pay_price_floors(
@@ -457,7 +505,7 @@ def pay_price_floors(
     reference = reference_usd_per_kg[legs.good, legs.place]
     received = np.zeros(len(legs.row))
     for terms in regime.price_floors:  # a second floor tops up what the first has left
-        under = terms.goods[legs.good] & terms.places[legs.place]
+        under = chosen(legs.good, legs.place, terms.goods, terms.places)
         tonnes = under * eligible_t(
             processors.sold_t - offtake_t, processors.stock_change_t, terms.covers_stockpiled
         )
@@ -568,8 +616,6 @@ def finance_projects(
         earned from operating.
     """
     place = np.concatenate([producers.place, processors.place])
-    name = np.concatenate([producers.name, processors.name])
-    stage = np.concatenate([np.full(producers.rows, MINE), processors.stage])
     status = np.concatenate([producers.life.status, processors.life.status])
     for offer in regime.finance:
         policy, left_usd = offer.scheme.policy, offer.scheme.budget_left_usd
@@ -578,6 +624,8 @@ def finance_projects(
         commitments[policy].left_usd = left_usd
         may_sign = started | (status == Status.BUILDING) if offer.under_way else started
         if may_sign.any():
+            name = np.concatenate([producers.name, processors.name])
+            stage = np.concatenate([np.full(producers.rows, MINE), processors.stage])
             commitments[policy].signed |= may_sign & offer.covers(name, place, stage)
     operating, closed = status == Status.OPERATING, status == Status.CLOSED
     for policy, commitment in commitments.items():

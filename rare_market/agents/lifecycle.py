@@ -392,7 +392,8 @@ def _covered_share(
         building = 0.0 if status[i] <= MOTHBALLED else left_months[i] / MONTHS_PER_YEAR
         years = min(max(years_left - building, 0.0), life_years)
         before = min(max(years_until - building, 0.0), years)
-        covered[i] = (growth**-before - growth**-years) / whole
+        begun = growth**-before if before > 0.0 else 1.0
+        covered[i] = (begun - growth**-years) / whole
     return covered
 
 

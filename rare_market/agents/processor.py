@@ -22,6 +22,7 @@ from rare_market.agents.trader import (
     alarmed_share,
     ask_curve,
     at,
+    chosen,
     expected_gain_share,
     expected_price_usd_per_kg,
     filled_t,
@@ -312,14 +313,15 @@ class Processors:
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
         lasting = np.ones(self.rows)
         for offtake in () if sold_only else regime.offtakes:
-            under = offtake.goods[leg.good] & offtake.places[leg.place]
+            under = chosen(leg.good, leg.place, offtake.goods, offtake.places)
             output_t = float((under * self.sales_t).sum())
-            share = np.minimum(under * offtake.volume_t / max(output_t, 1e-9), free)
-            free = free - share
             if lasting_share is not None:
-                share = share * lasting_share(offtake)[leg.row]
-            payment += share * (offtake_price(price, offtake) - price)
-            covered += share * guarantee_share(price, offtake.floor_usd_per_kg)
+                lasting = lasting_share(offtake)
+            _add_offtake(
+                leg.row, price, offtake_price(price, offtake), lasting,
+                under * offtake.volume_t / max(output_t, 1e-9), offtake.floor_usd_per_kg, free,
+                payment, covered,
+            )  # fmt: skip
         for floor in regime.price_floors:
             if sold_only and floor.covers_stockpiled:
                 continue
@@ -577,7 +579,7 @@ class Processors:
         promised = regime.promised()
         long_price = leg.at(bulletin.prudent_netback_usd_per_kg())
         for threat in promised.threats:
-            aimed_at = threat.goods[leg.good] & threat.places[leg.place]
+            aimed_at = chosen(leg.good, leg.place, threat.goods, threat.places)
             feared = aimed_at * life.believed_share(threat)[leg.row]
             threatened = np.where(aimed_at, threat.price_usd_per_kg[leg.good], np.inf)
             long_price = feared_usd_per_kg(long_price, threatened, feared)
@@ -613,6 +615,27 @@ def _expected_usd_per_kg(
             netback_usd_per_kg[here], trend_per_month[here], extrapolation_share[row[i]]
         )
     return expected
+
+
+@compiled
+def _add_offtake(
+    row: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    paid_usd_per_kg: np.ndarray,
+    lasting_share: np.ndarray,
+    wanted_share: np.ndarray,
+    floor_usd_per_kg: float,
+    free_share: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
+    covered_share: np.ndarray,
+) -> None:
+    """Add what an offtake pays and secures, ``[product leg]``; what it takes is free no more."""
+    for i in range(len(row)):
+        price, share = price_usd_per_kg[i], min(wanted_share[i], free_share[i])
+        free_share[i] -= share
+        share *= lasting_share[row[i]]
+        payment_usd_per_kg[i] += share * (paid_usd_per_kg[i] - price)
+        covered_share[i] += share * guarantee_share(price, floor_usd_per_kg)
 
 
 @compiled
@@ -724,13 +747,14 @@ def _stock_target_t(
     """See :meth:`Processors.stock_target_t`."""
     s, target_t = numbers[0], np.empty(len(good))
     for i in range(len(good)):
-        here = (good[i], place[i])
-        target_t[i] = storage_target_t(
-            normal_stock_t(sales_t[i], cover_months[i]),
-            netback_usd_per_kg[here] + payment_usd_per_kg[i],
-            long_netback_usd_per_kg[here] + long_payment_usd_per_kg[i],
-            s.storage_response,
-        )
+        here, target_t[i] = (good[i], place[i]), 0.0
+        if sales_t[i] > 0.0:  # a power costs more than all the rest
+            target_t[i] = storage_target_t(
+                normal_stock_t(sales_t[i], cover_months[i]),
+                netback_usd_per_kg[here] + payment_usd_per_kg[i],
+                long_netback_usd_per_kg[here] + long_payment_usd_per_kg[i],
+                s.storage_response,
+            )
     return target_t
 
 

@@ -305,6 +305,17 @@ def smooth(old: np.ndarray, new: np.ndarray, memory_months: float) -> np.ndarray
 
 
 @compiled
+def chosen(
+    good: np.ndarray, place: np.ndarray, goods: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Rows whose good and place are both among those marked, ``[row]`` bool."""
+    both = np.empty(len(good), np.bool_)
+    for i in range(len(good)):
+        both[i] = goods[good[i]] and places[place[i]]
+    return both
+
+
+@compiled
 def at(table: np.ndarray, good: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Entries of a ``[good, place]`` table, ``[row]``."""
     values = np.empty(len(good))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
-from typing import ClassVar, NamedTuple
+from operator import is_
+from typing import Any, ClassVar, Concatenate, NamedTuple
 
 import numpy as np
 
@@ -23,13 +24,10 @@ NO_LIMIT_MUSD = 1e6
 ANYWHERE = "any"
 NO_PLACE = -1
 type Reader = Callable[[Catalogue, str, str], np.ndarray]  # of a text, for its owner
-CONTRACTS = (
-    "price_floors",
-    "offtakes",
-    "purchases",
-    "finance",
-    "threats",
-)  # columns of the rule book that bear the scheme of their policy
+# columns of the rule book that bear the scheme of their policy; of the first three investors are
+# told before they are in force
+PROMISES = ("price_floors", "offtakes", "threats")
+CONTRACTS = (*PROMISES, "purchases", "finance")
 
 
 class Desk(NamedTuple):
@@ -94,6 +92,10 @@ class Policy(ABC):
     def __post_init__(self) -> None:
         check_ranges(self, self.name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Terms alone: what is :func:`kept` of them can be read again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def in_force(self, year: float) -> bool:
         """Whether the instrument applies at a moment."""
         lasts = min(self.duration_years, self.withdrawn_after_years)
@@ -122,31 +124,30 @@ class Policy(ABC):
         if self.only_in_shock and not self.tells_shocks and not regime.shock:
             return regime
         year, budget_left_usd = bulletin.year, self.budget_musd * 1e6 - spent_usd
-        announced = self.is_announced(year)
-        if not announced and not (self.in_force(year) and budget_left_usd > 0.0):
+        in_force = self.in_force(year)
+        if not (budget_left_usd > 0.0 if in_force else self.is_announced(year)):
             return regime
         scheme = Scheme(
             policy, max(self.start_year - year, 0.0), self.belief_share, budget_left_usd
         )
-        amended = self.amend(regime, bulletin)
-        if amended is regime:
+        rules = self.amend(regime, bulletin)
+        if rules is regime:
             return regime
-        if amended.state_loss_cover_share is not regime.state_loss_cover_share:
-            amended = amended._replace(loss_cover=scheme)
-        new = {}
+        new: dict[str, Any] = {}
         for column in CONTRACTS:
-            before, after = getattr(regime, column), getattr(amended, column)
-            if len(after) > len(before):
-                new[column] = tuple(terms._replace(scheme=scheme) for terms in after[len(before) :])
-        if announced:
-            promised = (new.get(column, ()) for column in ("price_floors", "offtakes", "threats"))
-            promises = tuple(terms for column in promised for terms in column)
-            return regime._replace(announced=regime.announced + promises) if promises else regime
-        if not new:
-            return amended
-        return amended._replace(
-            **{column: getattr(regime, column) + terms for column, terms in new.items()}
-        )
+            before, after = getattr(regime, column), getattr(rules, column)
+            if after is not before:
+                own = after[len(before) :]
+                new[column] = tuple(terms._replace(scheme=scheme) for terms in own)
+        if not in_force:
+            promises = tuple(terms for column in PROMISES for terms in new.get(column, ()))
+            return regime.amended(announced=regime.announced + promises) if promises else regime
+        changed: dict[str, Any] = {
+            column: getattr(regime, column) + terms for column, terms in new.items()
+        }
+        if rules.state_loss_cover_share is not regime.state_loss_cover_share:
+            changed["loss_cover"] = scheme
+        return rules.amended(**changed) if changed else rules
 
     def check(self, catalogue: Catalogue) -> None:
         """Refuse a good or place the catalogue does not know.
@@ -192,6 +193,27 @@ class Policy(ABC):
         """Return the rules with this instrument added; only called while it is in force."""
 
 
+def kept[Owner, **Given, Value](
+    read: Callable[Concatenate[Owner, Given], Value],
+) -> Callable[Concatenate[Owner, Given], Value]:
+    """Keep what a method of an instrument returned last, for as long as it is given the same.
+
+    Terms never change, so what they mean for a catalogue is worked out once in a run and not every
+    month. Who gets it must not write to it.
+    """
+    name = f"_kept{read.__name__}"
+
+    @wraps(read)
+    def reader(self: Owner, /, *given: Given.args, **named: Given.kwargs) -> Value:
+        told, known = (*given, *named.values()), vars(self).get(name)
+        if known is None or not all(map(is_, known[0], told)):
+            known = vars(self)[name] = told, read(self, *given, **named)
+        value: Value = known[1]
+        return value
+
+    return reader
+
+
 def in_order(policies: Sequence[Policy]) -> tuple[Policy, ...]:
     """Policies as listed; first those that tell shocks, last those that read others' rules."""
     return tuple(sorted(policies, key=lambda policy: (not policy.tells_shocks, policy.reads_rules)))
@@ -207,9 +229,8 @@ def alarmed(regime: Regime, places: np.ndarray, share: float) -> Regime:
     share
         part of usual supply that a measure takes away; nothing below zero.
     """
-    alarm = regime.announced_alarm_share.copy()
-    alarm[places] = np.maximum(alarm[places], min(max(share, 0.0), 1.0))
-    return regime._replace(announced_alarm_share=alarm)
+    least = min(max(share, 0.0), 1.0) * places
+    return regime.amended(announced_alarm_share=np.maximum(regime.announced_alarm_share, least))
 
 
 def third_place(freight_usd_per_kg: np.ndarray, origin: int, closed: np.ndarray) -> np.ndarray:
@@ -257,9 +278,11 @@ def diverted(regime: Regime, via: np.ndarray, wanted_t: np.ndarray) -> Regime:
         ``[good, destination]`` tonnes that seek a way round.
     """
     good, destination = np.nonzero(via != NO_PLACE)
+    if len(good) == 0:
+        return regime
     diverted_t = regime.diverted_t.copy()
     np.add.at(diverted_t, (good, via[good, destination]), wanted_t[good, destination])
-    return regime._replace(diverted_t=diverted_t)
+    return regime.amended(diverted_t=diverted_t)
 
 
 def read_once(read: Reader) -> Reader:

@@ -20,8 +20,8 @@ import numpy as np
 
 from rare_market.compiled import compiled
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place
+from rare_market.goods import MONTHS_PER_YEAR, Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -48,20 +48,35 @@ class CollectiveResponse(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the duty while a shock is recent, and tell the instruments that wait for one."""
-        c = bulletin.catalogue
-        target = one_place(c, self.target, f"{self.name}: target")
-        members = choose_places(c, self.members, f"{self.name}: members")
-        members[target] = False
-        if not self.is_set_off(bulletin, target, members):
+        if not self.is_set_off(bulletin, *self._sides(bulletin.catalogue)):
             return regime
-        answered = choose_goods(c, self.answered, f"{self.name}: answered")
         duty = regime.import_duty_share.copy()
-        duty[np.ix_(answered, [target], members)] += self.rate_share
-        return regime._replace(import_duty_share=duty, shock=True)
+        duty[self._answer(bulletin.catalogue)] += self.rate_share
+        return regime.amended(import_duty_share=duty, shock=True)
+
+    @kept
+    def _answer(self, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
+        """Lanes into the members on which the duty is charged, as an index."""
+        target, members = self._sides(catalogue)
+        answered = choose_goods(catalogue, self.answered, f"{self.name}: answered")
+        return np.ix_(answered, [target], members)
+
+    @kept
+    def _sides(self, catalogue: Catalogue) -> tuple[int, np.ndarray]:
+        """Place code of the target, and ``[place]`` bool of the members."""
+        target = one_place(catalogue, self.target, f"{self.name}: target")
+        members = choose_places(catalogue, self.members, f"{self.name}: members")
+        members[target] = False
+        return target, members
+
+    @kept
+    def _watched(self, catalogue: Catalogue) -> np.ndarray:
+        """Goods whose supply is watched, ``[good]`` bool."""
+        return choose_goods(catalogue, self.goods, f"{self.name}: goods")
 
     def is_set_off(self, bulletin: Bulletin, target: int, members: np.ndarray) -> bool:
         """Whether a member's supply fell by more than the trigger in one of the last months."""
-        goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
+        goods = self._watched(bulletin.catalogue)
         first = max(bulletin.period - self.lasts_months, LEAST_MONTHS)
         before = max(first - MONTHS_PER_YEAR, 0)
         flow_t = bulletin.moved_t[before:, goods, target].sum(axis=1)[:, members]

@@ -29,6 +29,7 @@ from rare_market.policies.base import (
     choose_goods,
     choose_places,
     diverted,
+    kept,
     one_place,
     routes_through,
     third_place,
@@ -56,14 +57,22 @@ class Embargo(Policy):
 
     def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
         """Those of :meth:`_via`."""
-        return routes_through(self._via(law, catalogue))
+        return routes_through(self._via(law.freight_usd_per_kg, catalogue))
 
-    def _via(self, regime: Regime, catalogue: Catalogue) -> np.ndarray:
+    @kept
+    def _via(self, freight_usd_per_kg: np.ndarray, catalogue: Catalogue) -> np.ndarray:
         """Third place for each good and destination; none where nothing is diverted."""
         origin, goods, closed = self._terms(catalogue)
-        via = third_place(regime.freight_usd_per_kg, origin, closed)
+        via = third_place(freight_usd_per_kg, origin, closed)
         return np.where(goods[:, None] & (self.diversion_share > 0.0), via, NO_PLACE)
 
+    @kept
+    def _lanes(self, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
+        """Lanes that are closed, as an index."""
+        origin, goods, closed = self._terms(catalogue)
+        return np.ix_(goods, [origin], closed)
+
+    @kept
     def _terms(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
         """Place code of the origin, ``[good]`` stopped and ``[place]`` closed to them."""
         origin = one_place(catalogue, self.state, f"{self.name}: state")
@@ -73,11 +82,11 @@ class Embargo(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to the leak."""
-        origin, goods, closed = self._terms(bulletin.catalogue)
-        where = np.ix_(goods, [origin], closed)
+        c = bulletin.catalogue
+        (origin, _, closed), where = self._terms(c), self._lanes(c)
         usual_t = bulletin.usual_flow_t(self.start_year)
         limit = regime.flow_limit_t.copy()
         limit[where] = np.minimum(limit[where], self.leak_share * usual_t[where])
-        regime = alarmed(regime, closed, 1.0 - self.leak_share)._replace(flow_limit_t=limit)
-        via = self._via(regime, bulletin.catalogue)
+        regime = alarmed(regime, closed, 1.0 - self.leak_share).amended(flow_limit_t=limit)
+        via = self._via(regime.freight_usd_per_kg, c)
         return diverted(regime, via, self.diversion_share * usual_t[:, origin])

@@ -14,8 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, alarmed, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, alarmed, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -36,7 +39,12 @@ class Enforcement(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Shut that part of what no other campaign has shut."""
-        where = choose_places(bulletin.catalogue, self.producers, f"{self.name}: producers")
+        where = self._where(bulletin.catalogue)
         closed = regime.informal_closed_share.copy()
         closed[where] = 1.0 - (1.0 - closed[where]) * (1.0 - self.closed_share)
-        return alarmed(regime, where, self.closed_share)._replace(informal_closed_share=closed)
+        return alarmed(regime, where, self.closed_share).amended(informal_closed_share=closed)
+
+    @kept
+    def _where(self, catalogue: Catalogue) -> np.ndarray:
+        """Places where pits are shut, ``[place]`` bool."""
+        return choose_places(catalogue, self.producers, f"{self.name}: producers")

@@ -22,7 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -48,15 +49,20 @@ class EnvironmentalStandard(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the cost to mines, and the charge to imports."""
-        c = bulletin.catalogue
+        cost, charge = self._charges(bulletin.catalogue)
+        amended = regime.amended(mine_cost_usd_per_kg=regime.mine_cost_usd_per_kg + cost)
+        if not self.border_adjustment:
+            return amended
+        return amended.amended(import_duty_usd_per_kg=regime.import_duty_usd_per_kg + charge)
+
+    @kept
+    def _charges(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+        """Cost of mines, ``[good, place]``, and charge at the border, ``[good, origin, place]``."""
+        c = catalogue
         content = c.composition_reo_t_per_t.sum(axis=1)
         places = choose_places(c, self.producers, f"{self.name}: producers")
         ores = choose_goods(c, self.goods, f"{self.name}: goods")
         cost = self.cost_usd_per_kg * (content * ores)[:, None] * places[None, :]
-        amended = regime._replace(mine_cost_usd_per_kg=regime.mine_cost_usd_per_kg + cost)
-        if not self.border_adjustment:
-            return amended
         adjusted = choose_goods(c, self.adjusted, f"{self.name}: adjusted")
         lanes = adjusted[:, None, None] & ~places[None, :, None] & places[None, None, :]
-        charge = np.where(lanes, self.cost_usd_per_kg * content[:, None, None], 0.0)
-        return amended._replace(import_duty_usd_per_kg=regime.import_duty_usd_per_kg + charge)
+        return cost, np.where(lanes, self.cost_usd_per_kg * content[:, None, None], 0.0)

@@ -13,8 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, one_place
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -35,10 +38,14 @@ class ExportDuty(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the duty to those in force."""
-        c = bulletin.catalogue
-        place = one_place(c, self.state, f"{self.name}: state")
-        where = choose_goods(c, self.goods, f"{self.name}: goods")
+        where, place = self._where(bulletin.catalogue)
         share, specific = regime.export_duty_share.copy(), regime.export_duty_usd_per_kg.copy()
         share[where, place] += self.rate_share
         specific[where, place] += self.rate_usd_per_kg
-        return regime._replace(export_duty_share=share, export_duty_usd_per_kg=specific)
+        return regime.amended(export_duty_share=share, export_duty_usd_per_kg=specific)
+
+    @kept
+    def _where(self, catalogue: Catalogue) -> tuple[np.ndarray, int]:
+        """Goods taxed, ``[good]`` bool, and the place that taxes them."""
+        place = one_place(catalogue, self.state, f"{self.name}: state")
+        return choose_goods(catalogue, self.goods, f"{self.name}: goods"), place

@@ -52,6 +52,7 @@ from rare_market.policies.base import (
     choose_goods,
     choose_places,
     diverted,
+    kept,
     one_place,
     routes_through,
     third_place,
@@ -110,6 +111,7 @@ class ExportLicence(Policy):
         0.0, "year", 0.0, 2100.0, "moment since when firms apply; 0 for the start", "choice"
     )
 
+    @kept
     def content(self, catalogue: Catalogue) -> Touch | None:
         """What the state has dug or processed, at any stage, where the rule reaches through."""
         if self.reach_above_share >= 1.0:
@@ -122,36 +124,45 @@ class ExportLicence(Policy):
         c = bulletin.catalogue
         origin, goods, abroad = self._terms(c)
         usual_t = bulletin.usual_flow_t(self.usual_before_year or self.start_year)
-        lanes = np.zeros(usual_t.shape, dtype=bool)
-        lanes[np.ix_(goods, [origin], abroad)] = True
-        touch = self.content(c)
+        via, touch = self._via(regime.freight_usd_per_kg, c), self.content(c)
+        lanes = self._lanes(c)
         if touch is not None:
             reached = goods[:, None] & (bulletin.content_of(touch) > self.reach_above_share)
-            lanes |= reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
-        military = np.broadcast_to(bulletin.military_share[:, None], usual_t.shape)
-        permitted_t = regime.permitted_t.copy()
-        via = self._via(regime, c)
-        direct = np.ones(usual_t.shape, dtype=bool)
-        direct[:, origin] = via == NO_PLACE
+            through = reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
+            through[lanes] = True
+            lanes = np.nonzero(through)
+        good, lane_origin, destination = lanes
+        direct = (lane_origin != origin) | (via[good, destination] == NO_PLACE)
+        military, lane_t = bulletin.military_share[good, destination], usual_t[lanes]
         permits = self.open_share(bulletin.year, 0.0)
         misdeclared = self.open_share(bulletin.year, self.diversion_share)
+        permitted_t = regime.permitted_t.copy()
         for use, of_flow in ((CIVIL_USE, 1.0 - military), (MILITARY_USE, military)):
             share = np.where(direct, misdeclared[use], permits[use])
-            most_t = (share * of_flow * usual_t)[lanes]
-            permitted_t[use][lanes] = np.minimum(permitted_t[use][lanes], most_t)
-        regime = regime._replace(permitted_t=permitted_t)
+            least_t = np.minimum(permitted_t[use][lanes], share * of_flow * lane_t)
+            permitted_t[use][lanes] = least_t
+        regime = regime.amended(permitted_t=permitted_t)
         return diverted(regime, via, self.diversion_share * usual_t[:, origin])
 
     def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
         """Those of :meth:`_via`."""
-        return routes_through(self._via(law, catalogue))
+        return routes_through(self._via(law.freight_usd_per_kg, catalogue))
 
-    def _via(self, regime: Regime, catalogue: Catalogue) -> np.ndarray:
+    @kept
+    def _via(self, freight_usd_per_kg: np.ndarray, catalogue: Catalogue) -> np.ndarray:
         """Third place for each good and destination; none where nothing is diverted."""
         origin, goods, abroad = self._terms(catalogue)
-        via = third_place(regime.freight_usd_per_kg, origin, abroad)
+        via = third_place(freight_usd_per_kg, origin, abroad)
         return np.where(goods[:, None] & (self.diversion_share > 0.0), via, NO_PLACE)
 
+    @kept
+    def _lanes(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lanes out of the state that are licensed: good, origin and destination of each."""
+        origin, goods, abroad = self._terms(catalogue)
+        good, destination = np.nonzero(goods[:, None] & abroad)
+        return good, np.full(len(good), origin), destination
+
+    @kept
     def _terms(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
         """Place code of the origin, ``[good]`` and ``[place]`` bool of what is licensed whereto."""
         origin = one_place(catalogue, self.state, f"{self.name}: state")

@@ -26,8 +26,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import MOMENT, Policy, alarmed, choose_goods, one_place
+from rare_market.goods import MONTHS_PER_YEAR, Catalogue
+from rare_market.policies.base import MOMENT, Policy, alarmed, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import ExportQuota as ExportQuotaTerms
 from rare_market.regime import Regime
@@ -56,9 +56,7 @@ class ExportQuota(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the quota to those in force."""
-        c = bulletin.catalogue
-        origin = one_place(c, self.state, f"{self.name}: state")
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
+        goods, origin, abroad = self._counted(bulletin.catalogue)
         terms = ExportQuotaTerms(
             origin=origin,
             goods=goods,
@@ -68,9 +66,15 @@ class ExportQuota(Policy):
         usual = bulletin.usual_flow_t(self.start_year)[goods, origin]
         usual_t = float(usual.sum() - usual[:, origin].sum())
         cut = 1.0 - self.quota_t_per_year / MONTHS_PER_YEAR / usual_t if usual_t > 0.0 else 0.0
-        abroad = np.arange(len(c.places)) != origin
         quotas = (*regime.export_quotas, terms)
-        return alarmed(regime, abroad, cut)._replace(export_quotas=quotas)
+        return alarmed(regime, abroad, cut).amended(export_quotas=quotas)
+
+    @kept
+    def _counted(self, catalogue: Catalogue) -> tuple[np.ndarray, int, np.ndarray]:
+        """Goods counted, ``[good]`` bool, the place they leave, and ``[place]`` bool abroad."""
+        origin = one_place(catalogue, self.state, f"{self.name}: state")
+        goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        return goods, origin, np.arange(len(catalogue.places)) != origin
 
     def month_t(self, bulletin: Bulletin, goods: np.ndarray, origin: int) -> float:
         """Tonnes that may leave this month.

@@ -15,8 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, alarmed, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, alarmed, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -35,5 +38,9 @@ class ExportThreat(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Raise the alarm to at least this one."""
-        where = choose_places(bulletin.catalogue, self.destinations, f"{self.name}: destinations")
-        return alarmed(regime, where, self.alarm_share)
+        return alarmed(regime, self._where(bulletin.catalogue), self.alarm_share)
+
+    @kept
+    def _where(self, catalogue: Catalogue) -> np.ndarray:
+        """Places that take fright, ``[place]`` bool."""
+        return choose_places(catalogue, self.destinations, f"{self.name}: destinations")

@@ -22,7 +22,8 @@ import numpy as np
 
 from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -54,14 +55,19 @@ class MinimumImportPrice(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Set the minimum on lanes into the club, the higher one where there are two."""
-        c = bulletin.catalogue
+        level = self._least_usd_per_kg(bulletin.catalogue, bulletin.responsible_cost_usd_per_kg)
+        least = np.maximum(regime.minimum_import_price_usd_per_kg, level)
+        return regime.amended(minimum_import_price_usd_per_kg=least)
+
+    @kept
+    def _least_usd_per_kg(self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray) -> np.ndarray:
+        """Least price on each lane, ``[good, origin, destination]``; 0 where there is none."""
+        c = catalogue
         goods = choose_goods(c, self.goods, f"{self.name}: goods")
         members = choose_places(c, self.members, f"{self.name}: members")
         free = members | choose_places(c, self.partners, f"{self.name}: partners")
         where = goods[:, None, None] & ~free[None, :, None] & members[None, None, :]
         level = np.full(len(goods), self.minimum_usd_per_kg)
         if self.cost_parts:
-            cost = bulletin.responsible_cost_usd_per_kg
-            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, members)
-        least = np.maximum(regime.minimum_import_price_usd_per_kg, level[:, None, None] * where)
-        return regime._replace(minimum_import_price_usd_per_kg=least)
+            level = cost_floor_usd_per_kg(cost_usd_per_kg, self.cost_parts, goods, members)
+        return np.asarray(level[:, None, None] * where)

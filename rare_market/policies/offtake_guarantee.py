@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.contracts import Offtake
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR, Catalogue
@@ -24,6 +26,7 @@ from rare_market.policies.base import (
     Policy,
     choose_goods,
     choose_places,
+    kept,
     one_place,
     refuse_ore,
 )
@@ -99,11 +102,11 @@ class OfftakeGuarantee(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the contract to those on offer."""
-        c = bulletin.catalogue
+        buyer, goods, places = self._sides(bulletin.catalogue)
         terms = Offtake(
-            buyer=one_place(c, self.buyer, f"{self.name}: buyer"),
-            goods=choose_goods(c, self.goods, f"{self.name}: goods"),
-            places=choose_places(c, self.producers, f"{self.name}: producers"),
+            buyer=buyer,
+            goods=goods,
+            places=places,
             volume_t=self.volume_t_per_year / MONTHS_PER_YEAR,
             floor_usd_per_kg=self.floor_usd_per_kg,
             rebate_above_usd_per_kg=self.rebate_above_usd_per_kg,
@@ -115,4 +118,14 @@ class OfftakeGuarantee(Policy):
             breach_above_share=self.breach_above_share,
             penalty_share=self.penalty_share,
         )
-        return regime._replace(offtakes=(*regime.offtakes, terms))
+        return regime.amended(offtakes=(*regime.offtakes, terms))
+
+    @kept
+    def _sides(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
+        """Place of the buyer, ``[good]`` bool of what it takes, ``[place]`` bool where from."""
+        c = catalogue
+        return (
+            one_place(c, self.buyer, f"{self.name}: buyer"),
+            choose_goods(c, self.goods, f"{self.name}: goods"),
+            choose_places(c, self.producers, f"{self.name}: producers"),
+        )

@@ -34,6 +34,7 @@ from rare_market.policies.base import (
     choose_facility_stages,
     choose_goods,
     choose_places,
+    kept,
     one_place,
 )
 from rare_market.records import Bulletin
@@ -66,6 +67,7 @@ class OriginRule(Policy):
         "dfars_magnets",
     )
 
+    @kept
     def content(self, catalogue: Catalogue) -> Touch:
         """What the state has touched at the stages that count."""
         stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
@@ -74,10 +76,14 @@ class OriginRule(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the rule to those in force."""
-        c = bulletin.catalogue
-        rule = CleanRule(
-            touch=self.content(c),
-            goods=choose_goods(c, self.goods, f"{self.name}: goods"),
-            places=choose_places(c, self.members, f"{self.name}: members"),
+        rule = self._rule(bulletin.catalogue)
+        return regime.amended(clean_rules=(*regime.clean_rules, rule))
+
+    @kept
+    def _rule(self, catalogue: Catalogue) -> CleanRule:
+        """The rule as bound buyers read it."""
+        return CleanRule(
+            touch=self.content(catalogue),
+            goods=choose_goods(catalogue, self.goods, f"{self.name}: goods"),
+            places=choose_places(catalogue, self.members, f"{self.name}: members"),
         )
-        return regime._replace(clean_rules=(*regime.clean_rules, rule))

@@ -19,7 +19,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_facility_stages, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_facility_stages, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -44,11 +45,16 @@ class PermitFastTrack(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Set the cut and its probability, the larger ones where there are two."""
-        c = bulletin.catalogue
-        places = choose_places(c, self.producers, f"{self.name}: producers")
-        stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
-        where = stages[:, None] & places[None, :]
-        return regime._replace(
-            lead_time_cut_share=np.maximum(regime.lead_time_cut_share, self.cut_share * where),
-            early_permit_share=np.maximum(regime.early_permit_share, self.success_share * where),
+        cut, early = self._tables(bulletin.catalogue)
+        return regime.amended(
+            lead_time_cut_share=np.maximum(regime.lead_time_cut_share, cut),
+            early_permit_share=np.maximum(regime.early_permit_share, early),
         )
+
+    @kept
+    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+        """Cut and its probability, ``[facility stage, place]``."""
+        places = choose_places(catalogue, self.producers, f"{self.name}: producers")
+        stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
+        where = stages[:, None] & places[None, :]
+        return self.cut_share * where, self.success_share * where

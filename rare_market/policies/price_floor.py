@@ -22,7 +22,14 @@ from rare_market.contracts import PriceFloor as PriceFloorTerms
 from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
 from rare_market.goods import Catalogue
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
+from rare_market.policies.base import (
+    Policy,
+    choose_goods,
+    choose_places,
+    kept,
+    one_place,
+    refuse_ore,
+)
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -68,28 +75,34 @@ class PriceFloor(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the contract to those on offer."""
-        c = bulletin.catalogue
+        left = self.years_left(bulletin.year)
+        offers = self._offers(bulletin.catalogue, bulletin.responsible_cost_usd_per_kg)
+        terms = tuple(terms._replace(years_left=left) for terms in offers)
+        return regime.amended(price_floors=regime.price_floors + terms)
+
+    @kept
+    def _offers(
+        self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray
+    ) -> tuple[PriceFloorTerms, ...]:
+        """Contracts on offer for their whole time, one for each strike."""
+        c = catalogue
         goods = choose_goods(c, self.goods, f"{self.name}: goods")
         places = choose_places(c, self.producers, f"{self.name}: producers")
         strikes = [(goods, self.strike_usd_per_kg)]
         if self.cost_parts:
-            cost = bulletin.responsible_cost_usd_per_kg
-            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, places)
+            level = cost_floor_usd_per_kg(cost_usd_per_kg, self.cost_parts, goods, places)
             one = np.eye(len(goods), dtype=bool)
             strikes = [(one[good], float(level[good])) for good in np.nonzero(level)[0]]
         payer = one_place(c, self.payer, f"{self.name}: payer")
-        terms = tuple(self._terms(payer, places, *part, bulletin.year) for part in strikes)
-        return regime._replace(price_floors=regime.price_floors + terms)
-
-    def _terms(
-        self, payer: int, places: np.ndarray, goods: np.ndarray, strike: float, year: float
-    ) -> PriceFloorTerms:
-        return PriceFloorTerms(
-            payer=payer,
-            goods=goods,
-            places=places,
-            strike_usd_per_kg=strike,
-            upside_share=self.upside_share,
-            covers_stockpiled=self.covers_stockpiled,
-            years_left=self.years_left(year),
+        return tuple(
+            PriceFloorTerms(
+                payer=payer,
+                goods=covered,
+                places=places,
+                strike_usd_per_kg=strike,
+                upside_share=self.upside_share,
+                covers_stockpiled=self.covers_stockpiled,
+                years_left=self.duration_years,
+            )
+            for covered, strike in strikes
         )

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from math import floor
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
+from rare_market.goods import MONTHS_PER_YEAR, Catalogue
+from rare_market.policies.base import MOMENT, Policy, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import ProductionQuota as ProductionQuotaTerms
 from rare_market.regime import Regime
@@ -46,12 +48,18 @@ class ProductionQuota(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the quota to those in force."""
-        c = bulletin.catalogue
+        place, goods = self._counted(bulletin.catalogue)
         years = floor(bulletin.year - self.start_year + MOMENT)
         terms = ProductionQuotaTerms(
-            place=one_place(c, self.state, f"{self.name}: state"),
-            goods=choose_goods(c, self.goods, f"{self.name}: goods"),
+            place=place,
+            goods=goods,
             quota_t=self.quota_t_per_year * (1.0 + self.growth_per_year) ** years / MONTHS_PER_YEAR,
             fulfilled=self.fulfilled,
         )
-        return regime._replace(production_quotas=(*regime.production_quotas, terms))
+        return regime.amended(production_quotas=(*regime.production_quotas, terms))
+
+    @kept
+    def _counted(self, catalogue: Catalogue) -> tuple[int, np.ndarray]:
+        """The place that limits its mines, and ``[good]`` bool of the ores counted."""
+        place = one_place(catalogue, self.state, f"{self.name}: state")
+        return place, choose_goods(catalogue, self.goods, f"{self.name}: goods")

@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from rare_market.declare import parameter
 from rare_market.finance import Finance
+from rare_market.goods import Catalogue
 from rare_market.policies.base import (
     Policy,
     choose_facilities,
     choose_facility_stages,
     choose_places,
+    kept,
     one_place,
 )
 from rare_market.records import Bulletin
@@ -38,8 +40,14 @@ class ProjectFinance(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the finance to what is on offer."""
-        c = bulletin.catalogue
-        offer = Finance(
+        offer = self._offer(bulletin.catalogue)
+        return regime.amended(finance=(*regime.finance, offer))
+
+    @kept
+    def _offer(self, catalogue: Catalogue) -> Finance:
+        """The terms of the offer."""
+        c = catalogue
+        return Finance(
             payer=one_place(c, self.payer, f"{self.name}: payer"),
             places=choose_places(c, self.producers, f"{self.name}: producers"),
             stages=choose_facility_stages(c, self.stages, f"{self.name}: stages"),
@@ -50,4 +58,3 @@ class ProjectFinance(Policy):
             rate_per_year=self.rate_per_year,
             loan_years=self.loan_years,
         )
-        return regime._replace(finance=(*regime.finance, offer))

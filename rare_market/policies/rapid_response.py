@@ -22,7 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime, Release
 
@@ -48,10 +49,7 @@ class RapidResponse(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the shipments to the releases of reserves."""
-        c = bulletin.catalogue
-        members = choose_places(c, self.members, f"{self.name}: members")
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
-        watched = members[:, None] & goods[None, :]
+        watched = self._watched(bulletin.catalogue)
         short = bulletin.shortfall_share().T
         missing_t = np.where(watched & (short > self.trigger_share), short, 0.0)
         missing_t = self.met_share * missing_t * bulletin.usual_arrivals_t().T
@@ -68,4 +66,11 @@ class RapidResponse(Policy):
                 )
                 if amount.any():
                     releases.append(Release(int(holder), int(receiver), amount))
-        return regime._replace(releases=(*regime.releases, *releases))
+        return regime.amended(releases=(*regime.releases, *releases))
+
+    @kept
+    def _watched(self, catalogue: Catalogue) -> np.ndarray:
+        """What is watched where, ``[place, good]`` bool."""
+        members = choose_places(catalogue, self.members, f"{self.name}: members")
+        goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        return members[:, None] & goods[None, :]

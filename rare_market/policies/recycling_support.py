@@ -18,8 +18,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.goods import FACILITY_STAGES
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.goods import FACILITY_STAGES, Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -47,15 +47,25 @@ class RecyclingSupport(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the payments to what states bear of costs."""
-        c = bulletin.catalogue
-        places = choose_places(c, self.producers, f"{self.name}: producers")
-        scrap = choose_goods(c, self.goods, f"{self.name}: goods")
-        paid = self.collection_usd_per_kg * (scrap[:, None] & places[None, :])
-        stage = np.array(FACILITY_STAGES) == "recycling"
-        borne = self.conversion_share * (stage[:, None] & places[None, :])
-        reach = self.reach_added_share * (scrap[:, None] & places[None, :])
-        return regime._replace(
+        paid, borne, reach = self._tables(bulletin.catalogue)
+        return regime.amended(
             scrap_reach_added_share=regime.scrap_reach_added_share + reach,
             mine_support_usd_per_kg=regime.mine_support_usd_per_kg + paid,
             conversion_borne_share=np.maximum(regime.conversion_borne_share, borne),
+        )
+
+    @kept
+    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Payment per kg of scrap, part of a recycler's cost, part of scrap reached besides.
+
+        ``[good, place]``, ``[facility stage, place]`` and ``[good, place]``.
+        """
+        places = choose_places(catalogue, self.producers, f"{self.name}: producers")
+        scrap = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        covered = scrap[:, None] & places[None, :]
+        recyclers = (np.array(FACILITY_STAGES) == "recycling")[:, None] & places[None, :]
+        return (
+            self.collection_usd_per_kg * covered,
+            self.conversion_share * recyclers,
+            self.reach_added_share * covered,
         )

@@ -20,7 +20,8 @@ import numpy as np
 
 from rare_market.contracts import cost_floor_usd_per_kg
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -51,12 +52,15 @@ class RegulatedMinimum(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Lift the least ask, to the higher one where there are two."""
-        c = bulletin.catalogue
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
-        places = choose_places(c, self.producers, f"{self.name}: producers")
+        least = self._least_usd_per_kg(bulletin.catalogue, bulletin.responsible_cost_usd_per_kg)
+        return regime.amended(ask_floor_usd_per_kg=np.maximum(regime.ask_floor_usd_per_kg, least))
+
+    @kept
+    def _least_usd_per_kg(self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray) -> np.ndarray:
+        """Least that may be asked, ``[good, place]``; 0 where asks are free."""
+        goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        places = choose_places(catalogue, self.producers, f"{self.name}: producers")
         level = np.full(len(goods), self.minimum_usd_per_kg)
         if self.cost_parts:
-            cost = bulletin.responsible_cost_usd_per_kg
-            level = cost_floor_usd_per_kg(cost, self.cost_parts, goods, places)
-        least = level[:, None] * (goods[:, None] & places[None, :])
-        return regime._replace(ask_floor_usd_per_kg=np.maximum(regime.ask_floor_usd_per_kg, least))
+            level = cost_floor_usd_per_kg(cost_usd_per_kg, self.cost_parts, goods, places)
+        return np.asarray(level[:, None] * (goods[:, None] & places[None, :]))

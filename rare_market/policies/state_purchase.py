@@ -19,7 +19,7 @@ import numpy as np
 
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR, Catalogue
-from rare_market.policies.base import Desk, Policy, choose_class, choose_goods, one_place
+from rare_market.policies.base import Desk, Policy, choose_class, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Purchase, Regime
 
@@ -46,6 +46,7 @@ class StatePurchase(Policy):
         "choice",
     )
 
+    @kept
     def desk(self, catalogue: Catalogue) -> Desk:
         """Bid at home for the goods named."""
         places = np.zeros(len(catalogue.places), dtype=bool)
@@ -55,10 +56,15 @@ class StatePurchase(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the bids to those of other states."""
-        desk = self.desk(bulletin.catalogue)
+        purchase = self._purchase(bulletin.catalogue)
+        return regime.amended(purchases=(*regime.purchases, purchase))
+
+    @kept
+    def _purchase(self, catalogue: Catalogue) -> Purchase:
+        """The bids of a month."""
+        desk = self.desk(catalogue)
         where = desk.places[:, None] & desk.goods[None, :]
-        purchase = Purchase(
+        return Purchase(
             quantity_t=self.volume_t_per_year / MONTHS_PER_YEAR * where,
             limit_usd_per_kg=self.floor_usd_per_kg * where,
         )
-        return regime._replace(purchases=(*regime.purchases, purchase))

@@ -21,7 +21,7 @@ import numpy as np
 
 from rare_market.declare import parameter
 from rare_market.goods import MONTHS_PER_YEAR, Catalogue
-from rare_market.policies.base import Desk, Policy, choose_class, choose_goods, choose_places
+from rare_market.policies.base import Desk, Policy, choose_class, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Purchase, Regime, Release
 
@@ -60,6 +60,7 @@ class Stockpile(Policy):
     )
     buys: str = parameter("bound", "", None, None, "origins it takes", "choice")
 
+    @kept
     def desk(self, catalogue: Catalogue) -> Desk:
         """Every member bids for every good."""
         return Desk(
@@ -86,7 +87,7 @@ class Stockpile(Policy):
         gap_t = np.maximum(target_t - bulletin.reserve_t, 0.0) / self.build_months
         wanted = held & cheap & (missing_t <= 0.0)
         purchase = Purchase(np.where(wanted, gap_t, 0.0), np.where(wanted, BID_FACTOR * price, 0.0))
-        return regime._replace(
+        return regime.amended(
             purchases=(*regime.purchases, purchase), releases=(*regime.releases, *releases)
         )
 

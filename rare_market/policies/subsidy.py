@@ -15,7 +15,14 @@ from typing import ClassVar
 from rare_market.contracts import PriceFloor as PriceFloorTerms
 from rare_market.declare import parameter
 from rare_market.goods import Catalogue
-from rare_market.policies.base import Policy, choose_goods, choose_places, one_place, refuse_ore
+from rare_market.policies.base import (
+    Policy,
+    choose_goods,
+    choose_places,
+    kept,
+    one_place,
+    refuse_ore,
+)
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -41,16 +48,22 @@ class Subsidy(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the payment to the contracts on offer."""
-        c = bulletin.catalogue
-        terms = PriceFloorTerms(
+        left = self.years_left(bulletin.year)
+        terms = self._offer(bulletin.catalogue)._replace(years_left=left)
+        return regime.amended(price_floors=(*regime.price_floors, terms))
+
+    @kept
+    def _offer(self, catalogue: Catalogue) -> PriceFloorTerms:
+        """The contract for its whole time."""
+        c = catalogue
+        return PriceFloorTerms(
             payer=one_place(c, self.payer, f"{self.name}: payer"),
             goods=choose_goods(c, self.goods, f"{self.name}: goods"),
             places=choose_places(c, self.producers, f"{self.name}: producers"),
             strike_usd_per_kg=0.0,
             upside_share=0.0,
             covers_stockpiled=False,
-            years_left=self.years_left(bulletin.year),
+            years_left=self.duration_years,
             subsidy_usd_per_kg=self.rate_usd_per_kg,
             reason="subsidy",
         )
-        return regime._replace(price_floors=(*regime.price_floors, terms))

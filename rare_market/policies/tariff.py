@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from math import floor
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places
+from rare_market.goods import Catalogue
+from rare_market.policies.base import MOMENT, Policy, choose_goods, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -41,14 +44,18 @@ class Tariff(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the duty to those in force."""
-        c = bulletin.catalogue
-        goods = choose_goods(c, self.goods, f"{self.name}: goods")
-        origins = choose_places(c, self.origins, f"{self.name}: origins")
-        destinations = choose_places(c, self.destinations, f"{self.name}: destinations")
-        where = goods[:, None, None] & origins[None, :, None] & destinations[None, None, :]
+        where = self._lanes(bulletin.catalogue)
         steps = floor(bulletin.year - self.start_year + MOMENT)
         rate_share = max(self.rate_share + self.step_share_per_year * steps, 0.0)
-        return regime._replace(
+        return regime.amended(
             import_duty_share=regime.import_duty_share + rate_share * where,
             import_duty_usd_per_kg=regime.import_duty_usd_per_kg + self.rate_usd_per_kg * where,
         )
+
+    @kept
+    def _lanes(self, catalogue: Catalogue) -> np.ndarray:
+        """Lanes on which it is levied, ``[good, origin, destination]`` bool."""
+        goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        origins = choose_places(catalogue, self.origins, f"{self.name}: origins")
+        destinations = choose_places(catalogue, self.destinations, f"{self.name}: destinations")
+        return goods[:, None, None] & origins[None, :, None] & destinations[None, None, :]

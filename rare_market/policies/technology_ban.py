@@ -24,7 +24,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_facility_stages, one_place
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_facility_stages, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -54,15 +55,19 @@ class TechnologyBan(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Make projects abroad dearer and slower, and keep the state's know-how in."""
-        c = bulletin.catalogue
-        state = one_place(c, self.state, f"{self.name}: state")
-        stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
-        abroad = np.arange(len(c.places)) != state
-        where = stages[:, None] & abroad[None, :]
-        spread = regime.spillover_factor.copy()
-        spread[stages, state] = np.minimum(spread[stages, state], self.spillover_left_share)
-        return regime._replace(
-            capital_added_share=regime.capital_added_share + self.capital_added_share * where,
-            time_added_share=regime.time_added_share + self.time_added_share * where,
-            spillover_factor=spread,
+        capital, time, most = self._tables(bulletin.catalogue)
+        return regime.amended(
+            capital_added_share=regime.capital_added_share + capital,
+            time_added_share=regime.time_added_share + time,
+            spillover_factor=np.minimum(regime.spillover_factor, most),
         )
+
+    @kept
+    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Capital and time added, and most that spreads: ``[facility stage, place]``."""
+        state = one_place(catalogue, self.state, f"{self.name}: state")
+        stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
+        abroad = np.arange(len(catalogue.places)) != state
+        where = stages[:, None] & abroad[None, :]
+        most = np.where(stages[:, None] & ~abroad[None, :], self.spillover_left_share, np.inf)
+        return self.capital_added_share * where, self.time_added_share * where, most

@@ -20,8 +20,8 @@ from typing import ClassVar
 import numpy as np
 
 from rare_market.declare import parameter
-from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.policies.base import Policy, choose_facility_stages, choose_places
+from rare_market.goods import MONTHS_PER_YEAR, Catalogue
+from rare_market.policies.base import Policy, choose_facility_stages, choose_places, kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -50,15 +50,20 @@ class TechnologySharing(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Lower the cost, speed research, and book the programme."""
-        c = bulletin.catalogue
-        places = choose_places(c, self.members, f"{self.name}: members")
-        stages = choose_facility_stages(c, self.stages, f"{self.name}: stages")
+        learners, speed, spent = self._tables(bulletin.catalogue)
         years = max(bulletin.year - self.start_year, 0.0) + 1.0 / MONTHS_PER_YEAR
         gain = self.gain_share * (1.0 - exp(-years / self.learning_years))
-        factor = 1.0 - gain * (stages[:, None] & places[None, :])
-        spent = np.where(places, self.programme_musd_per_year * 1e6 / MONTHS_PER_YEAR, 0.0)
-        return regime._replace(
-            research_speed=regime.research_speed * (1.0 + self.research_added_share * places),
-            conversion_factor=regime.conversion_factor * factor,
+        return regime.amended(
+            research_speed=regime.research_speed * speed,
+            conversion_factor=regime.conversion_factor * (1.0 - gain * learners),
             programme_usd=regime.programme_usd + spent,
         )
+
+    @kept
+    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Who learns, ``[facility stage, place]`` bool; speed of research and USD a month there."""
+        places = choose_places(catalogue, self.members, f"{self.name}: members")
+        stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
+        spent = np.where(places, self.programme_musd_per_year * 1e6 / MONTHS_PER_YEAR, 0.0)
+        speed = 1.0 + self.research_added_share * places
+        return stages[:, None] & places[None, :], speed, spent

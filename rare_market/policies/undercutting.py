@@ -37,7 +37,7 @@ import numpy as np
 from rare_market.contracts import Threat
 from rare_market.declare import InvalidValueError, parameter
 from rare_market.goods import Catalogue
-from rare_market.policies.base import MOMENT, Policy, choose_goods, one_place
+from rare_market.policies.base import MOMENT, Policy, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -115,9 +115,8 @@ class Undercutting(Policy):
         Until then entrants are threatened with it.
         """
         recoups = bulletin.year - self.start_year >= self.attack_years - MOMENT
-        place = one_place(bulletin.catalogue, self.state, f"{self.name}: state")
-        goods = choose_goods(bulletin.catalogue, self.goods, f"{self.name}: goods")
-        goods &= np.isfinite(bulletin.rival_cost_usd_per_kg)
+        chosen, place, abroad = self._terms(bulletin.catalogue)
+        goods = chosen & np.isfinite(bulletin.rival_cost_usd_per_kg)
         if not goods.any():
             return regime
         if recoups:
@@ -125,16 +124,16 @@ class Undercutting(Policy):
             held = self.recoup_share * bulletin.rival_cost_usd_per_kg[goods]
             held /= 1.0 + regime.export_tax_share[goods, place]
             least[goods, place] = np.maximum(least[goods, place], held)
-            return regime._replace(ask_floor_usd_per_kg=least)
+            return regime.amended(ask_floor_usd_per_kg=least)
         threat = Threat(
             goods=goods,
-            places=np.arange(len(bulletin.catalogue.places)) != place,
+            places=abroad,
             price_usd_per_kg=(1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg,
             years_left=min(
                 self.years_left(bulletin.year), self.start_year + self.attack_years - bulletin.year
             ),
         )
-        regime = regime._replace(threats=(*regime.threats, threat))
+        regime = regime.amended(threats=(*regime.threats, threat))
         if bulletin.entry_share < self.entry_trigger_share:
             return regime
         wanted = threat.price_usd_per_kg[goods].copy()
@@ -150,8 +149,15 @@ class Undercutting(Policy):
                 max(bulletin.stock_ratio[goods, place].max(), bulletin.ore_stock_ratio[place])
             ),
         )
-        return regime._replace(
+        return regime.amended(
             state_ask_ceiling_usd_per_kg=ceiling,
             state_loss_cover_share=cover,
             output_growth_per_year=growth,
         )
+
+    @kept
+    def _terms(self, catalogue: Catalogue) -> tuple[np.ndarray, int, np.ndarray]:
+        """Goods undercut, ``[good]`` bool, the state, and ``[place]`` bool of all other places."""
+        place = one_place(catalogue, self.state, f"{self.name}: state")
+        goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        return goods, place, np.arange(len(catalogue.places)) != place

@@ -13,8 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rare_market.declare import parameter
-from rare_market.policies.base import Policy, choose_goods, one_place
+from rare_market.goods import Catalogue
+from rare_market.policies.base import Policy, choose_goods, kept, one_place
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 
@@ -35,9 +38,13 @@ class VatRefund(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Put the tax that is left in the place of the one in force."""
-        c = bulletin.catalogue
-        place = one_place(c, self.state, f"{self.name}: state")
-        where = choose_goods(c, self.goods, f"{self.name}: goods")
+        where, place = self._where(bulletin.catalogue)
         left = regime.vat_not_refunded_share.copy()
         left[where, place] = self.vat_share * (1.0 - self.refund_share)
-        return regime._replace(vat_not_refunded_share=left)
+        return regime.amended(vat_not_refunded_share=left)
+
+    @kept
+    def _where(self, catalogue: Catalogue) -> tuple[np.ndarray, int]:
+        """Goods taxed, ``[good]`` bool, and the place that taxes them."""
+        place = one_place(catalogue, self.state, f"{self.name}: state")
+        return choose_goods(catalogue, self.goods, f"{self.name}: goods"), place
