@@ -123,10 +123,11 @@ class BookLayout(NamedTuple):
     asks: int
     bids: int
     good: np.ndarray  # 0, 1, ...
-    node_start: np.ndarray  # [good * node + 1] first slot of each node
-    slot_order: np.ndarray  # [slot] index of the ask or bid
-    slot_node: np.ndarray  # [slot] node within its good
-    tie_weight: np.ndarray  # [origin, demand node]
+    node_start: np.ndarray  # [good * node + 1] first block of each node
+    block_node: np.ndarray  # [block] node within its good
+    block_size: np.ndarray  # [block] orders in it, up to eight
+    slot_order: np.ndarray  # [block * 8] index of the ask or bid; the block's first where none is
+    tie_weight: np.ndarray  # [origin, demand node], the latter filled up to eights
 
 
 class Clearing(NamedTuple):
@@ -291,8 +292,17 @@ def book_layout(
         raise ValueError("bid_node must have one entry per bid_good.")
     nodes = places * (1 + buyer_classes)
     key = np.concatenate([ask_good * nodes + ask_place, bid_good * nodes + places + bid_node])
-    slot = np.argsort(key, kind="stable")
+    by_node = np.argsort(key, kind="stable")
+    orders = np.bincount(key, minlength=goods * nodes)
+    node_start = np.append(0, np.cumsum(-(-orders // 8)))
+    block_node = np.repeat(np.arange(goods * nodes), np.diff(node_start))
+    blocks_before = np.arange(len(block_node)) - node_start[block_node]
+    block_size = np.minimum(8, orders[block_node] - 8 * blocks_before)
+    slot = np.where(np.arange(8) < block_size[:, None], np.arange(8), 0)
+    slot += (np.cumsum(block_size) - block_size)[:, None]
+    index = by_node[slot.ravel()]
     keys = np.arange(places) if place_key is None else np.asarray(place_key)
+    weight = _tie_weights(keys.astype(np.uint64), buyer_classes)
     return BookLayout(
         goods,
         places,
@@ -300,10 +310,11 @@ def book_layout(
         len(ask_good),
         len(bid_good),
         np.arange(goods),
-        np.searchsorted(key[slot], np.arange(goods * nodes + 1)).astype(np.uint32),
-        np.where(slot < len(ask_good), slot, slot - len(ask_good)).astype(np.uint32),
-        (key[slot] % nodes).astype(np.uint32),
-        _tie_weights(keys.astype(np.uint64), buyer_classes),
+        node_start.astype(np.uint32),
+        (block_node % nodes).astype(np.uint32),
+        block_size.astype(np.uint32),
+        np.where(index < len(ask_good), index, index - len(ask_good)).astype(np.uint32),
+        np.pad(weight, ((0, 0), (0, -weight.shape[1] % 8))),
     )
 
 
@@ -367,8 +378,9 @@ def clear(
     hint = np.empty((0, nodes)) if price_hint_usd_per_kg is None else price_hint_usd_per_kg
     market = (
         layout.node_start,
+        layout.block_node,
+        layout.block_size,
         layout.slot_order,
-        layout.slot_node,
         layout.tie_weight,
         _array("ask_quantity_t", ask_quantity_t, asks),
         _array("ask_limit_usd_per_kg", ask_limit_usd_per_kg, asks),

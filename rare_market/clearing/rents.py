@@ -129,7 +129,7 @@ def _groups(covers: np.ndarray) -> list[list[int]]:
 
 def _top_rent(market: tuple[np.ndarray, ...]) -> int:
     """No trade is worth this rent; in quarters of a tick, odd."""
-    ask_limit, bid_limit, cost = market[5], market[7], market[8]
+    ask_limit, bid_limit, cost = market[-6], market[-4], market[-3]
     most = LARGEST_PRICE_USD_PER_KG
     top = min(most, bid_limit.max(initial=-most))
     least = max(-most, ask_limit.min(initial=most)) + max(-2 * most, cost.min(initial=0.0))
@@ -147,7 +147,7 @@ def _last_rent(
         return -1
     places, demands = flow_t.shape[1:]
     with np.errstate(invalid="ignore"):
-        gain = hint[:, None, places:] - hint[:, :places, None] - market[8]
+        gain = hint[:, None, places:] - hint[:, :places, None] - market[-3]
     used = np.repeat(counted, demands // places, axis=2) & (flow_t > 0) & np.isfinite(gain)
     by_gain = np.argsort(gain[used])
     sold_t = np.cumsum(flow_t[used][by_gain])
