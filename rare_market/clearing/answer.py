@@ -18,9 +18,12 @@ from rare_market.clearing.eights import (
     larger,
     largest,
     load,
+    lowest_bit,
     pick,
+    ratio,
     scatter,
     smaller,
+    some,
     spread,
     store,
     total,
@@ -36,8 +39,10 @@ from rare_market.clearing.problem import (
     FAR,
     FIRST,
     FLOW,
+    GAP,
     HIGH,
     INF,
+    INSIDE,
     LIVE,
     LOTS,
     LOTS_PER_T,
@@ -72,20 +77,31 @@ def list_trade(places, nodes, arcs, node, arc, trade):
             trade[count].tail, trade[count].head = arc[a].tail, arc[a].head
             trade[count].lots = arc[a].flow
             count += 1
+    nothing, nobody, broken = spread(np.int64(0)), spread(NOBODY), 0
+    for v in range(0, nodes, 8):
+        flow, own = load(node, FLOW, v), count_from(v)
+        partly = (nothing < flow) & (flow < load(node, ROOM, v))
+        root = load(node, PARENT, v) == own
+        store(node, EXTRA, v, partly)
+        store(node, SETTER, v, pick(root & partly, own, nobody))
+        broken |= some(pick(root, nothing, partly ^ nobody))
     for v in range(nodes):
         u, flow = node[PARENT, v], node[FLOW, v]
-        if node[ARC, v] >= 0:
-            arc[node[ARC, v]].flow = flow
         trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
         trade[count].lots = flow
         count += u != v and flow > 0  # one without use is overwritten by the next
-        # the links used in part, marked; and who sets the price at the root
-        node[EXTRA, v] = -1 if 0 < flow < node[ROOM, v] else 0
-        node[SETTER, v] = v if u == v and node[EXTRA, v] != 0 else NOBODY
+    if arcs > 0:
+        for v in range(nodes):
+            if node[ARC, v] >= 0:
+                arc[node[ARC, v]].flow = node[FLOW, v]
+    if not broken:  # all links of the trees have room both ways
+        for v in range(nodes):
+            node[SETTER, v] = node[SETTER, np.uint64(node[INSIDE, v])]
+        return count
     while True:
         grown = np.int64(0)
         for v in range(nodes):
-            setter, of_parent = node[SETTER, v], node[SETTER, np.uint32(node[PARENT, v])]
+            setter, of_parent = node[SETTER, v], node[SETTER, np.uint64(node[PARENT, v])]
             new = of_parent if node[EXTRA, v] != 0 else setter
             grown += new != setter
             node[SETTER, v] = new
@@ -218,10 +234,15 @@ def quote_prices(
     money = 2 * unit * TICKS_PER_USD
     for v in range(0, nodes, 8):
         bottom, middle, top = load(node, BOTTOM, v), load(node, MIDDLE, v), load(node, TOP, v)
-        known, usd = (near < middle) & (middle < far), spread(money)
-        store(prices, 0, v, pick(known, floats(middle) / usd, spread(np.nan)))
-        store(prices, 1, v, pick(near < bottom, floats(bottom + bottom) / usd, spread(-np.inf)))
-        store(prices, 2, v, pick(top < far, floats(top + top) / usd, spread(np.inf)))
+        known = (near < middle) & (middle < far)
+        store(prices, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
+        store(
+            prices,
+            1,
+            v,
+            pick(near < bottom, ratio(floats(bottom + bottom), money), spread(-np.inf)),
+        )
+        store(prices, 2, v, pick(top < far, ratio(floats(top + top), money), spread(np.inf)))
     for row in range(3):
         for v in range(nodes):
             quoted[row, g, v] = prices[row, v]
@@ -307,11 +328,7 @@ def publish(
         places, nodes, -1, middle, last, first, weight, shift, block_node, slot_order, order,
         offered_t, node, bid_fill_t,
     )  # fmt: skip
-    for v in range(places, nodes):
-        found = _status(v, arcs, ticks, order, node, arc)
-        # of several solutions: served only if served in all, short if delivered in one only
-        known = noted[2, g, v]
-        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT
+    _note_status(g, nodes, arcs, ticks, node, arc, noted)
     gap, worst = np.int64(0), 0.0
     if suspect:
         for v in range(nodes):
@@ -366,39 +383,58 @@ def _fill(
     # up to the bar; below the edge one that is left would gain
     flip = np.int64(0) if sign > 0 else np.int64(-1)
     side, far = LOW if sign > 0 else HIGH, 2 * (FAR >> shift)
-    suspect, doubtful = False, spread(np.int64(0))
-    for v in range(begin, end):
-        bar, middle = node[side, v], min(max(node[MIDDLE, v], -far), far)
-        suspect |= (bar ^ flip > -FAR) & (2 * sign * (bar >> shift) > sign * middle)
-        node[BAR, v], node[BALANCE, v] = bar ^ flip, 0
-        node[EDGE, v] = (((middle + (sign > 0)) >> 1) << shift) ^ flip
-    turn, share = spread(flip), spread(np.float64(weight))
-    for b in range(first, last):
-        v, slot = block_node[b], 8 * (b - base)
+    turn, nothing, half = spread(flip), spread(np.int64(0)), spread(np.int64(sign > 0))
+    doubtful, bits_below, one = nothing, spread(shift), spread(np.int64(1))
+    for v in range(begin, end, 8):
+        bar, middle = load(node, side, v), load(node, MIDDLE, v)
+        middle = smaller(larger(middle, spread(-far)), spread(far))
+        double = ((bar >> bits_below) << one) ^ turn
+        beyond = ((middle ^ turn) < double) & (spread(-FAR) < (bar ^ turn))
+        doubtful |= beyond & (count_from(v) < spread(end))
+        store(node, BAR, v, bar ^ turn)
+        store(node, EDGE, v, (((middle + half) >> one) << bits_below) ^ turn)
+        store(node, BALANCE, v, nothing)
+    share = spread(np.float64(weight))
+    for b in range(np.uint64(first), np.uint64(last)):
+        v, slot = block_node[b], 8 * (np.int64(b) - base)
         limit, lots = load(order, PRICE, slot) ^ turn, load(order, LOTS, slot)
-        full = limit <= spread(node[BAR, v])
-        gains = (limit < spread(node[EDGE, v])) & (spread(np.int64(0)) < lots)
-        doubtful |= gains ^ (gains & full)
-        node[BALANCE, v] += total(full & lots)
-        filled_t = pick(full, load(offered_t, 0, slot), spread(0.0)) * share
+        over = spread(node[BAR, v]) < limit
+        doubtful |= over & (limit < spread(node[EDGE, v])) & (nothing < lots)
+        node[BALANCE, v] += total(pick(over, nothing, lots))
+        filled_t = pick(over, spread(0.0), load(offered_t, 0, slot)) * share
         if weight < 1.0:
             filled_t += gather(fill_t, slot_order, 8 * b)
         scatter(fill_t, slot_order, 8 * b, filled_t)
-    for v in range(begin, end):
-        size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
-        if size > 0:  # its limit is that of a root: shared pro rata
-            taken, named = node[FLOW, v] if sign > 0 else size - node[FLOW, v], np.int64(FAR)
-            for s in range(node[FIRST, v], node[FIRST, v + 1]):
-                if order[PRICE, s] == node[STEP, v]:
-                    lots, i = order[LOTS, s], slot_order[8 * base + s]
-                    part = np.float64(taken) if lots == size else lots * (taken / size)
-                    fill_t[i] += weight * (part / LOTS_PER_T)
-                    named = min(named, np.int64(i))
-            node[BALANCE, v] += taken
-            node[EXTRA, v] = named
-            gain = sign * (node[MIDDLE, v] - 2 * (node[STEP, v] >> shift))
-            suspect |= (gain > 0 and taken < size) or (gain < 0 and taken > 0)
-    return suspect or bits(doubtful) != 0
+    suspect = some(doubtful) != 0
+    for first_node in range(begin, end, 8):
+        root = load(node, PARENT, first_node) == count_from(first_node)
+        roots = bits(root & (nothing < load(node, ROOM, first_node)))
+        while roots:
+            v = first_node + lowest_bit(roots)
+            roots &= roots - 1
+            if v < end:
+                suspect |= _share(v, sign, 8 * base, weight, shift, slot_order, order, node, fill_t)
+    return suspect
+
+
+@compiled
+def _share(v, sign, first, weight, shift, slot_order, order, node, fill_t):
+    """Share what is used of a root's step pro rata; as in :func:`_fill`."""
+    step, size = node[STEP, v], node[ROOM, v]
+    taken, named = node[FLOW, v] if sign > 0 else size - node[FLOW, v], np.int64(FAR)
+    for s in range(node[FIRST, v], node[FIRST, v + 1], 8):
+        at_step = bits(load(order, PRICE, s) == spread(step))
+        while at_step:
+            slot = s + lowest_bit(at_step)
+            at_step &= at_step - 1
+            lots, i = order[LOTS, slot], slot_order[first + slot]
+            part = np.float64(taken) if lots == size else lots * (taken / size)
+            fill_t[i] += weight * (part / LOTS_PER_T)
+            named = min(named, np.int64(i))
+    node[BALANCE, v] += taken
+    node[EXTRA, v] = named
+    gain = sign * (node[MIDDLE, v] - 2 * (step >> shift))
+    return (gain > 0 and taken < size) or (gain < 0 and taken > 0)
 
 
 @compiled
@@ -425,18 +461,30 @@ def _untaken(v, sign, shift, order, node):
 
 
 @compiled
-def _status(v, arcs, ticks, order, node, arc):
-    """Status of a demand node; the docstring of the package says what each means."""
-    places = len(ticks)
-    if node[BALANCE, v] > 0:  # the highest bids are served in full if any is
-        served = node[PARENT, v] == v and node[ROOM, v] > 0 and node[FLOW, v] == 0
-        return CLEARED if served or node[HIGH, v] < FAR else SUPPLY_SHORT
-    reached = False
-    for o in range(places):
-        reached |= node[LIVE, o] != 0 and ticks[o, v - places] < INF
+def _note_status(g, nodes, arcs, ticks, node, arc, noted):
+    """Note the status of demand nodes; the docstring of the package says what each means."""
+    places, nothing = len(ticks), spread(np.int64(0))
+    for v in range(places, nodes, 8):
+        reached = nothing
+        for o in range(places):
+            live = spread(-np.int64(node[LIVE, o] != 0))
+            reached |= live & (load(ticks, o, v - places) < spread(INF))
+        store(node, GAP, v, reached)
     for a in range(arcs):
-        o = arc[a].tail
-        reached |= node[LIVE, o] != 0 and arc[a].head == v and arc[a].lots > 0
-    if node[LIVE, v] != 0:
-        return NO_TRADE if reached else SUPPLY_SHORT
-    return DEMAND_SHORT if reached else NO_TRADE
+        if node[LIVE, arc[a].tail] != 0 and arc[a].lots > 0:
+            node[GAP, arc[a].head] = -1
+    for v in range(places, nodes, 8):
+        # the highest bids are served in full if any is
+        root = (load(node, PARENT, v) == count_from(v)) & (nothing < load(node, ROOM, v))
+        served = root & (load(node, FLOW, v) == nothing)
+        served |= load(node, HIGH, v) < spread(FAR)
+        reached, asked = load(node, GAP, v), nothing < load(node, LIVE, v)
+        unasked = pick(reached, spread(DEMAND_SHORT), spread(NO_TRADE))
+        unserved = pick(reached, spread(NO_TRADE), spread(SUPPLY_SHORT))
+        found = pick(asked, unserved, unasked)
+        delivered = pick(served, spread(CLEARED), spread(SUPPLY_SHORT))
+        store(node, GAP, v, pick(nothing < load(node, BALANCE, v), delivered, found))
+    for v in range(places, nodes):
+        # of several solutions: served only if served in all, short if delivered in one only
+        found, known = node[GAP, v], noted[2, g, v]
+        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT

@@ -12,7 +12,7 @@ from rare_market.clearing.answer import (
     publish,
     quote_prices,
 )
-from rare_market.clearing.eights import load, pick, spread, store
+from rare_market.clearing.eights import fetch_ahead, load, pick, spread, store
 from rare_market.clearing.jit import compiled_with_arrays
 from rare_market.clearing.paths import trade_by_paths
 from rare_market.clearing.problem import (
@@ -43,22 +43,29 @@ from rare_market.clearing.simplex import search, start
 
 @compiled_with_arrays
 def clear_goods(
-    which, node_start, block_node, block_size, slot_order, tie_weight,
-    ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost, lane_limit_t, hint,
-    counted, rents, weights, rent, pivot_limit,
-    ask_fill_t, bid_fill_t, flow_and_rent, quoted, noted, certificate, use,
+    which, plan, tie_weight, ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost,
+    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer, noted,
 ):  # fmt: skip
     """Clear the goods `which`; return a problem code.
 
-    The programme is solved at every row of `rents` (quarters of a tick, one column per quota) and
-    the solutions are summed by weight; prices are quoted at `rent`. With no weights nothing is
-    published: `use` gains the lots under each quota and, last, the value of the trade, and `hint`
-    takes over the prices.
+    The programme is solved at the rents in every row of `trial` but the first two (quarters of a
+    tick, one column per quota) and the solutions are summed by weight; prices are quoted at the
+    rents in its first row. With no weights nothing is published: its second row gains the lots
+    under each quota and, last, the value of the trade, and `hint` takes over the prices.
     """
-    _, places, demands = lane_cost.shape
+    goods, places, demands = lane_cost.shape
     nodes, lanes, classes = places + demands, places * demands, demands // places
     columns = tie_weight.shape[1]  # the demand nodes, in eights
-    charges, published, solutions = len(rent) > 0, len(weights) > 0, len(rents)
+    charges, published, solutions = len(counted) > 0, len(weights) > 0, len(trial) - 2
+    rents, rent, use = trial[2:], trial[0], trial[1]
+    node_start, blocks = plan[: goods * nodes + 1], np.int64(plan[goods * nodes])
+    block_node, block_size = plan[goods * nodes + 1 :][:blocks], plan[goods * nodes + 1 + blocks :]
+    slot_order = block_size[blocks:]
+    flow_and_rent = answer[: 2 * goods * lanes].reshape((2, goods, places, demands))
+    rest = answer[2 * goods * lanes :]
+    quoted, rest = rest[: 3 * goods * nodes].reshape((3, goods, nodes)), rest[3 * goods * nodes :]
+    certificate, rest = rest[: 4 * goods].reshape((4, goods)), rest[4 * goods :]
+    ask_fill_t, bid_fill_t = rest[: len(ask_limit)], rest[len(ask_limit) :]
     unit_shift = np.int64(2 if charges else 0)
     unit = np.int64(1) << unit_shift
     slots = len(slot_order)
@@ -75,6 +82,9 @@ def clear_goods(
     for g in which:
         if published and not charges:
             certificate[3, g] = 0.0
+            for o in range(places):
+                for d in range(demands):
+                    flow_and_rent[0, g, o, d], flow_and_rent[1, g, o, d] = 0.0, 0.0
         first = np.int64(node_start[g * nodes])
         middle = np.int64(node_start[g * nodes + places])
         last = np.int64(node_start[(g + 1) * nodes])
@@ -92,6 +102,15 @@ def clear_goods(
         )  # fmt: skip
         if problem != OK:
             return problem if problem == TOO_MUCH else problem + BAD_BID_QUANTITY - BAD_ASK_QUANTITY
+        if last < blocks:  # the next good's orders come near while this one is cleared
+            following = (g + 1) * nodes
+            between = np.int64(node_start[following + places])
+            for b in range(last, between):
+                fetch_ahead(ask_quantity_t, slot_order, 8 * b)
+                fetch_ahead(ask_limit, slot_order, 8 * b)
+            for b in range(between, np.int64(node_start[following + nodes])):
+                fetch_ahead(bid_quantity_t, slot_order, 8 * b)
+                fetch_ahead(bid_limit, slot_order, 8 * b)
         lowest, highest = min(low_ask, low_bid), max(top_ask, top_bid)
         lowest, highest = (lowest, highest) if lowest < FAR else (np.int64(0), np.int64(0))
         # from this cost on a lane is of no use
@@ -123,7 +142,7 @@ def clear_goods(
                     )  # fmt: skip
                     start(
                         g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs,
-                        block_node, first, middle, last, order, cost, node, arc,
+                        block_node, first, middle, last, order, cost, node, arc, scratch,
                     )  # fmt: skip
                     if not search(
                         pivot_limit, arcs, places, nodes, order, cost, node, arc, scratch

@@ -136,3 +136,8 @@ def _write(cost, flow, room, step, size, used, arcs, order, node, arc):
                     for a in range(arcs):
                         if arc[a].tail == o and arc[a].head == v:
                             node[ARC, child], arc[a].state = a, IN_TREE
+    for v in range(nodes):  # names of the trees
+        root = v
+        while node[PARENT, root] != root:
+            root = node[PARENT, root]
+        node[INSIDE, v] = root

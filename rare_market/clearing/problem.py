@@ -25,11 +25,13 @@ from rare_market.clearing.eights import (
     load_some,
     nearest,
     pick,
+    ratio,
     smaller,
     smallest,
+    some,
     spread,
     store,
-    total,
+    sum_of,
     whole,
 )
 from rare_market.clearing.jit import compiled
@@ -44,7 +46,6 @@ GRAIN_BITS = 57  # prices stay below 2^57 grains, so that sums with the marks be
 INF = np.int64(1 << 61)  # no lane, no bound
 FAR = np.int64(1 << 60)  # below it in size: a real price; a node without orders is priced at it
 UNLIMITED = np.int64(1 << 62)
-_SUM_SHIFT = 20  # lots are added in coarse units, or their sum could pass 63 bits unseen
 
 (
     OK,
@@ -98,12 +99,17 @@ TRADE = _record("tail head", "lots")
 
 
 @compiled
-def ticks_of(usd_per_kg, largest, unit_shift):
-    """Round eight prices to ticks, or parts of a tick."""
+def within(values, largest):
+    """Bound eight floats in size; what is no number stays so."""
     most, least = spread(largest), spread(-largest)
-    bounded = pick(usd_per_kg < most, usd_per_kg, most)
-    bounded = pick(least < bounded, bounded, least)
-    return nearest(bounded * spread(TICKS_PER_USD)) << spread(unit_shift)
+    values = pick(most < values, most, values)
+    return pick(values < least, least, values)
+
+
+@compiled
+def ticks_of(usd_per_kg, unit_shift):
+    """Round eight prices to ticks, or parts of a tick."""
+    return nearest(usd_per_kg * spread(TICKS_PER_USD)) << spread(unit_shift)
 
 
 @compiled
@@ -129,30 +135,29 @@ def read_orders(
     known, and the range of limits.
     """
     nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
-    most, wrong, coarse, lowest, highest = spread(LARGEST_QUANTITY_T), nothing, nothing, far, near
-    for b in range(first, last):
-        slot, v = 8 * (b - base), block_node[b]
-        offered = gather(quantity_t, slot_order, 8 * b)
-        usd_per_kg = gather(limit, slot_order, 8 * b)
-        real = count_from(0) < spread(block_size[b])
-        usable = (spread(0.0) <= offered) & (offered <= most) & (usd_per_kg == usd_per_kg)
-        wrong |= real ^ (real & usable)
+    lowest, highest, negative = far, near, nothing
+    sum_t, sum_usd_per_kg = spread(0.0), spread(0.0)  # not a number if a term is not
+    for b in range(np.uint64(first), np.uint64(last)):
+        slot, v = 8 * (np.int64(b) - base), block_node[b]
+        offered = gather(quantity_t, slot_order, 8 * np.int64(b))
+        usd_per_kg = within(gather(limit, slot_order, 8 * np.int64(b)), LARGEST_PRICE_USD_PER_KG)
+        offered = pick(count_from(0) < spread(block_size[b]), offered, spread(0.0))
+        negative |= offered < spread(0.0)
+        sum_t += offered
+        sum_usd_per_kg += usd_per_kg
         lots_float = whole_lots(offered)
-        lots = real & whole(lots_float)
+        lots = whole(lots_float)
         live = nothing < lots
-        ticks = ticks_of(usd_per_kg, LARGEST_PRICE_USD_PER_KG, unit_shift)
-        price = pick(live, ticks, far)
+        price = pick(live, ticks_of(usd_per_kg, unit_shift), far)
         store(order, PRICE, slot, price)
         store(order, LOTS, slot, lots)
-        store(offered_t, 0, slot, lots_float / spread(LOTS_PER_T))
-        node[LIVE, v] |= bits(live)
-        coarse += lots >> spread(_SUM_SHIFT)
+        store(offered_t, 0, slot, ratio(lots_float, LOTS_PER_T))
+        node[LIVE, v] |= some(live)
         lowest, highest = smaller(lowest, price), larger(highest, pick(live, price, near))
     problem = OK
-    if bits(wrong):
+    all_t, all_usd_per_kg = sum_of(sum_t), sum_of(sum_usd_per_kg)
+    if some(negative) or not all_t <= LARGEST_QUANTITY_T or all_usd_per_kg != all_usd_per_kg:
         problem = _problem_of(first, last, block_size, slot_order, quantity_t, limit)
-    elif total(coarse) > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
-        problem = TOO_MUCH
     return problem, smallest(lowest), largest(highest)
 
 
@@ -178,6 +183,7 @@ def read_lanes(g, demands, useful, unit_shift, lane_cost, lane_limit_t, ticks, a
     """
     places, columns = ticks.shape
     nothing, most, far = spread(np.int64(0)), spread(LARGEST_QUANTITY_T), spread(INF)
+    largest_cost = 2 * LARGEST_PRICE_USD_PER_KG
     low, high, limited, arcs = nothing, nothing, nothing, 0
     fine = spread(np.int64(-1))
     fine_limit = fine
@@ -188,11 +194,11 @@ def read_lanes(g, demands, useful, unit_shift, lane_cost, lane_limit_t, ticks, a
             fine &= spread(-np.inf) < usd_per_kg
             fine_limit &= spread(0.0) <= limit_t
             limited |= limit_t <= most
-            c = ticks_of(usd_per_kg, 2 * LARGEST_PRICE_USD_PER_KG, unit_shift)
-            c = pick(usd_per_kg <= spread(2 * LARGEST_PRICE_USD_PER_KG), c, far)
+            c = ticks_of(within(usd_per_kg, largest_cost), unit_shift)
+            c = pick(spread(largest_cost) < usd_per_kg, far, c)
             low, high = smaller(low, c), larger(high, pick(c < spread(useful), c, nothing))
             store(ticks, o, d, c)
-    if bits(limited):
+    if some(limited):
         for o in range(places):
             for d in range(demands):
                 limit_t = lane_limit_t[g, o * demands + d]

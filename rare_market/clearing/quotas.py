@@ -66,7 +66,7 @@ def charge(g, classes, counted, rent, charged):
     for o in range(places):
         for p in range(places):
             total = np.int64(0)
-            for k in range(len(rent)):
+            for k in range(len(counted)):
                 total += rent[k] if counted[k, g, o, p] else 0
             for d in range(p * classes, (p + 1) * classes):
                 charged[o, d] = total

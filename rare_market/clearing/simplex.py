@@ -52,6 +52,7 @@ from rare_market.clearing.problem import (
     STEP,
     UNLIMITED,
     ticks_of,
+    within,
 )
 
 EMPTY, FULL, IN_TREE = 0, 1, 2  # state of a limited lane
@@ -61,7 +62,7 @@ _FARTHEST = np.int64(3 << 58)  # no real order or lane is as far
 @compiled
 def start(
     g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs, block_node, first, middle,
-    last, order, cost, node, arc,
+    last, order, cost, node, arc, masked,
 ):  # fmt: skip
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
 
@@ -76,8 +77,8 @@ def start(
         if len(hint) > 0:
             usd_per_kg = load_some(hint, g, v, nodes - v, np.nan)
             known = usd_per_kg == usd_per_kg
-            usd_per_kg = pick(known, usd_per_kg, spread(0.0))
-            ticks = pick(known, ticks_of(usd_per_kg, LARGEST_PRICE_USD_PER_KG, unit_shift), guess)
+            usd_per_kg = within(usd_per_kg, LARGEST_PRICE_USD_PER_KG)
+            ticks = pick(known, ticks_of(usd_per_kg, unit_shift), guess)
             ticks = smaller(larger(ticks, spread(lowest)), spread(highest))
         dead = pick(own < spread(places), far, near)
         live = nothing < load(node, LIVE, v)
@@ -103,7 +104,7 @@ def start(
         store(node, ROOM, v, hangs & spread(UNLIMITED))
         store(node, PARENT, v, origin)
         store(node, INSIDE, v, origin)
-    _join(tick, places, nodes, cost, node)
+    _join(tick, places, nodes, cost, node, masked)
     for b in range(first, middle):  # asks below the price are used
         v, slot = block_node[b], 8 * (b - first)
         x = load(order, PRICE, slot)
@@ -129,35 +130,41 @@ def start(
 
 
 @compiled
-def _join(tick, places, nodes, cost, node):
+def _join(tick, places, nodes, cost, node, masked):
     """Join trees that a lane connects to less than a tick: the hint has lost the tie weights."""
-    no_lane = spread(INF)
     for r in range(places):
         if node[PARENT, r] != r or node[PRICE, r] == FAR:
             continue
-        gap, tail = tick, -1
+        gap, tail, name = tick, -1, spread(r)
+        for v in range(places, nodes, 8):  # heads of lanes that leave the tree
+            inside, price = load(node, INSIDE, v) == name, load(node, PRICE, v)
+            store(masked, 0, v - places, pick(inside, spread(-INF), price))
         for first in range(0, places, 8):
-            members = bits(load(node, INSIDE, first) == spread(r))
+            members = bits(load(node, INSIDE, first) == name)
             while members:
                 o = first + lowest_bit(members)
                 members &= members - 1
                 if o < places:
-                    least = no_lane
-                    for v in range(places, nodes, 8):
-                        slack = load(cost, o, v - places) - load(node, PRICE, v)
-                        inside = load(node, INSIDE, v) == spread(r)
-                        least = smaller(least, pick(inside, no_lane, slack))
+                    least = spread(INF)
+                    for d in range(0, nodes - places, 8):
+                        least = smaller(least, load(cost, o, d) - load(masked, 0, d))
                     near = smallest(least) + node[PRICE, o]
                     tail = o if near < gap else tail
                     gap = min(gap, near)
         if tail >= 0:
-            head = places
-            while cost[tail, head - places] + node[PRICE, tail] - node[PRICE, head] != gap or (
-                node[INSIDE, head] == r
-            ):
-                head += 1
+            head = places + _head(tail, gap - node[PRICE, tail], cost, masked)
             _shift(r, -gap, node[INSIDE, head], nodes, node)
             _hang(tail, r, head, -1, 0, UNLIMITED, node)
+
+
+@compiled
+def _head(tail, gap, cost, masked):
+    """Say at which lane of an origin cost less masked price is `gap`, of several the first."""
+    d, found = 0, bits(load(cost, tail, 0) - load(masked, 0, 0) == spread(gap))
+    while found == 0:
+        d += 8
+        found = bits(load(cost, tail, d) - load(masked, 0, d) == spread(gap))
+    return d + lowest_bit(found)
 
 
 @compiled
@@ -253,18 +260,19 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
             least = smaller(least, gap)
         step_gap = smallest(least)
         # lanes that matter lead into a piece that rises, or out of it
-        for v in range(places, nodes, 8):
-            matters = (load(node, INSIDE, v) == name) ^ turn
-            store(masked, 0, v - places, pick(matters, load(node, PRICE, v), no_price))
-        lane_gap, lane_tail = _FARTHEST, -1
-        for o in range(places):
+        for d in range(0, nodes - places, 8):
             least = no_gap
-            for d in range(0, nodes - places, 8):
-                least = smaller(least, load(cost, o, d) - load(masked, 0, d))
-            near = smallest(least)
-            near += INF if (node[INSIDE, o] == piece) == rises else node[PRICE, o]
-            lane_tail = o if near < lane_gap else lane_tail
-            lane_gap = min(lane_gap, near)
+            for o in range(places):
+                stays = (node[INSIDE, o] == piece) == rises
+                least = smaller(least, load(cost, o, d) + spread(INF if stays else node[PRICE, o]))
+            store(masked, 0, d, least)
+        lane_least = no_gap
+        for d in range(0, nodes - places, 8):
+            matters = (load(node, INSIDE, places + d) == name) ^ turn
+            heads = pick(matters, load(node, PRICE, places + d), no_price)
+            lane_least = smaller(lane_least, load(masked, 0, d) - heads)
+            store(masked, 0, d, heads)
+        lane_gap = smallest(lane_least)
         arc_gap, arc_at = _FARTHEST, -1
         if arcs > 0:
             arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
@@ -299,11 +307,9 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
                 node[EXTRA, head] -= size if filling else -size
                 node[EXTRA, tail] += size if filling else -size
                 arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
-            elif lane_tail >= 0:
-                d = 0
-                while cost[lane_tail, d] - masked[0, d] + node[PRICE, lane_tail] != lane_gap:
-                    d += 1
-                enter, outer = (places + d, lane_tail) if rises else (lane_tail, places + d)
+            elif lane_gap < _FARTHEST:
+                tail, head = _lane(lane_gap, piece, rises, places, cost, node, masked)
+                enter, outer = (head, tail) if rises else (tail, head)
                 gap, entering, flow, room = lane_gap, -1, np.int64(0), UNLIMITED
                 break
             else:
@@ -316,6 +322,19 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
         _hang(enter, top, outer, entering, flow, room, node)
         _settle(places, nodes, node)
     return False
+
+
+@compiled
+def _lane(gap, piece, rises, places, cost, node, masked):
+    """Return tail and head of the unlimited lane that is indifferent after `gap`."""
+    for o in range(places):
+        if (node[INSIDE, o] == piece) != rises:
+            beyond = spread(gap - node[PRICE, o])
+            for d in range(0, cost.shape[1], 8):
+                found = bits(load(cost, o, d) - load(masked, 0, d) == beyond)
+                if found:
+                    return o, places + d + lowest_bit(found)
+    return 0, places
 
 
 @compiled
