@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -26,6 +27,11 @@ KINDS = (
 )
 WELFARE_TOLERANCE = 1e-12  # relative; on markets whose numbers are on the kernel's grid
 OTHER_TOLERANCE = 1e-9  # relative; off the grid, and with quotas, whose rents may be rounded
+TABLES = (
+    *("ask_fill_t", "bid_fill_t", "quota_rent_usd_per_kg", "flow_t", "lane_rent_usd_per_kg"),
+    *("node_price_usd_per_kg", "node_low_usd_per_kg", "node_high_usd_per_kg"),
+    *("noted", "certificate"),
+)
 HIGHS_ROW_T = 1e-7  # HiGHS keeps a quota to so many tonnes
 
 
@@ -243,10 +249,10 @@ def _counted(market):
         )
 
 
-def same_bits(a: Clearing, b: Clearing, ask=None, bid=None, skip=()) -> list[str]:
+def same_bits(a: Clearing | SimpleNamespace, b: Clearing, ask=None, bid=None, skip=()) -> list[str]:
     """Fields in which two results differ in any bit, after permuting the orders of `b`."""
     differ = []
-    for name in Clearing._fields:
+    for name in TABLES:
         x, y = getattr(a, name), getattr(b, name)
         if name in skip:
             continue
@@ -366,10 +372,13 @@ def market_faults(market: Market, kind: str, rng, solver=None, reference=False) 
     again = moved.clear()
     skip = ("quota_rent_usd_per_kg",)
     everywhere = np.r_[old, market.places + nodes]
-    expected = result._replace(
-        lanes=result.lanes[:, :, old][:, :, :, nodes],
-        quoted_usd_per_kg=result.quoted_usd_per_kg[:, :, everywhere],
-        noted=result.noted[:, :, everywhere],
+    expected = SimpleNamespace(
+        **{name: getattr(result, name) for name in TABLES}
+        | {
+            **{name: getattr(result, name)[:, old][:, :, nodes] for name in TABLES[3:5]},
+            **{name: getattr(result, name)[:, everywhere] for name in TABLES[5:8]},
+            "noted": result.noted[:, :, everywhere],
+        }
     )
     faults += [f"place names change {name}" for name in same_bits(expected, again, skip=skip)]
     if reference and not len(market.quotas.quota_t) and kind != "decimal":

@@ -16,7 +16,10 @@ TESTED_ELSEWHERE = {
     "analysis_commands.py": "test_analysis.py",
     "agents/__init__.py": "a docstring only",
     **dict.fromkeys(
-        (f"clearing/{part}.py" for part in ("__init__", "answer", "month", "problem", "simplex")),
+        (
+            f"clearing/{part}.py"
+            for part in ("__init__", "answer", "eights", "jit", "month", "problem", "simplex")
+        ),
         "the kernel is tested as a whole: test_clearing*.py, test_textbook.py",
     ),
     "clearing/paths.py": "the fallback, against the search: test_clearing.py",
@@ -68,7 +71,8 @@ def test_chance_is_drawn_in_shocks_only(name):
 @pytest.mark.parametrize("name", FILES)
 def test_numba_is_imported_by_the_kernel_and_the_decorator_of_rules_only(name):
     """Everything else says what is compiled, not how."""
-    assert "numba" not in imported(name) or name in ("clearing/problem.py", "compiled.py")
+    allowed = ("clearing/eights.py", "clearing/jit.py", "compiled.py")
+    assert "numba" not in imported(name) or name in allowed
 
 
 @pytest.mark.parametrize("name", FILES)

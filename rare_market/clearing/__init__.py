@@ -77,7 +77,8 @@ the other equations of the model in ``docs/model/equations.md``, measured speed 
 # mypy: allow-untyped-calls
 from __future__ import annotations
 
-from typing import NamedTuple
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -110,8 +111,12 @@ __all__ = [
 
 STATUS_NAMES = ("cleared", "no trade", "supply short", "demand short")
 PIVOT_LIMIT = 10_000  # per good
-_FLOAT, _WHOLE, _NO_RENT = np.dtype(np.float64), np.ones(1), np.zeros(0, np.int64)
-_NO_QUOTAS = (np.zeros((0, 0, 0, 0), np.bool_), np.zeros((1, 0), np.int64), _WHOLE, _NO_RENT)
+_FLOAT, _WHOLE, _NO_RENT = np.dtype(np.float64), np.dtype(np.int64), np.zeros(0)
+_GIVEN = (
+    *("ask_quantity_t", "ask_limit_usd_per_kg", "bid_quantity_t", "bid_limit_usd_per_kg"),
+    *("lane_cost_usd_per_kg", "lane_limit_t", "price_hint_usd_per_kg"),
+)
+_NO_QUOTAS = (np.zeros((0, 0, 0, 0), np.bool_), np.zeros((3, 2), np.int64), np.ones(1))
 
 
 class BookLayout(NamedTuple):
@@ -123,85 +128,111 @@ class BookLayout(NamedTuple):
     asks: int
     bids: int
     good: np.ndarray  # 0, 1, ...
-    node_start: np.ndarray  # [good * node + 1] first slot of each node
-    slot_order: np.ndarray  # [slot] index of the ask or bid
-    slot_node: np.ndarray  # [slot] node within its good
-    tie_weight: np.ndarray  # [origin, demand node]
+    plan: np.ndarray  # orders stand in blocks of eight, node after node: the parts below, joined
+    # [good * node + 1] first block of each node; [block] node within its good, then number of
+    # orders; [block * 8] index of the ask or bid, the block's first where there is none
+    tie_weight: np.ndarray  # [origin, demand node], the latter filled up to eights
+    shapes: list[tuple[int, ...]]  # of what `clear` is given
+    no_hint: np.ndarray
+    parts: tuple[tuple[slice, tuple[int, ...]], ...]  # of an answer, where and of what shape
 
 
 class Clearing(NamedTuple):
-    """Result of :func:`clear`: a few tables, and the columns the module docstring defines.
+    """Result of :func:`clear`: two tables, and the columns the module docstring defines.
 
     Demand node = place * buyer classes + buyer class; nodes are the supply nodes, then these.
+    Columns are views, made when asked for, which costs more than to clear a good.
 
     Attributes
     ----------
-    ask_fill_t, bid_fill_t
-        ``[order]`` in the order given.
-    quota_rent_usd_per_kg
-        ``[quota]``.
-    lanes
-        ``[2, good, origin, demand node]`` flow and rent.
-    quoted_usd_per_kg
-        ``[3, good, node]`` price, low and high end.
+    layout
+        of the book that was cleared.
+    answer
+        one after the other: flows, rents, prices, their low and high ends, `certificate`, fills.
     noted
         ``[3, good, node]`` marginal ask, marginal bid, and status (of demand nodes; else -1).
-    certificate
-        ``[4, good]`` gap, excess demand, violated slackness, and whether the fallback was used.
+    quota_rent_usd_per_kg
+        ``[quota]``.
     """
 
-    ask_fill_t: np.ndarray
-    bid_fill_t: np.ndarray
-    quota_rent_usd_per_kg: np.ndarray
-    lanes: np.ndarray
-    quoted_usd_per_kg: np.ndarray
+    layout: BookLayout
+    answer: np.ndarray
     noted: np.ndarray
-    certificate: np.ndarray
+    quota_rent_usd_per_kg: np.ndarray
+
+    def _part(self, number: int) -> np.ndarray:
+        where, shape = self.layout.parts[number]
+        return self.answer[where].reshape(shape)
+
+    @property
+    def certificate(self) -> np.ndarray:
+        """``[4, good]`` gap, excess demand, violated slackness, whether the fallback was used."""
+        return self._part(5)
+
+    @property
+    def ask_fill_t(self) -> np.ndarray:
+        """``[order]`` in the order given."""
+        return self._part(6)
+
+    @property
+    def bid_fill_t(self) -> np.ndarray:
+        """``[order]`` in the order given."""
+        return self._part(7)
 
     @property
     def flow_t(self) -> np.ndarray:
         """``[good, origin, demand node]``."""
-        return self.lanes[0]
+        return self._part(0)
 
     @property
     def lane_rent_usd_per_kg(self) -> np.ndarray:
         """``[good, origin, demand node]``; on limited lanes, without the quotas' rents."""
-        return self.lanes[1]
+        return self._part(1)
 
     @property
     def node_price_usd_per_kg(self) -> np.ndarray:
         """``[good, node]`` netbacks, then prices: the best price hint for the next period."""
-        return self.quoted_usd_per_kg[0]
+        return self._part(2)
+
+    @property
+    def node_low_usd_per_kg(self) -> np.ndarray:
+        """``[good, node]`` likewise."""
+        return self._part(3)
+
+    @property
+    def node_high_usd_per_kg(self) -> np.ndarray:
+        """``[good, node]`` likewise."""
+        return self._part(4)
 
     @property
     def netback_usd_per_kg(self) -> np.ndarray:
         """``[good, place]``."""
-        return self.quoted_usd_per_kg[0, :, : self.lanes.shape[2]]
+        return self._part(2)[:, : self.layout.places]
 
     @property
     def netback_low_usd_per_kg(self) -> np.ndarray:
         """``[good, place]``."""
-        return self.quoted_usd_per_kg[1, :, : self.lanes.shape[2]]
+        return self._part(3)[:, : self.layout.places]
 
     @property
     def netback_high_usd_per_kg(self) -> np.ndarray:
         """``[good, place]``."""
-        return self.quoted_usd_per_kg[2, :, : self.lanes.shape[2]]
+        return self._part(4)[:, : self.layout.places]
 
     @property
     def price_usd_per_kg(self) -> np.ndarray:
         """``[good, demand node]``."""
-        return self.quoted_usd_per_kg[0, :, self.lanes.shape[2] :]
+        return self._part(2)[:, self.layout.places :]
 
     @property
     def price_low_usd_per_kg(self) -> np.ndarray:
         """``[good, demand node]``."""
-        return self.quoted_usd_per_kg[1, :, self.lanes.shape[2] :]
+        return self._part(3)[:, self.layout.places :]
 
     @property
     def price_high_usd_per_kg(self) -> np.ndarray:
         """``[good, demand node]``."""
-        return self.quoted_usd_per_kg[2, :, self.lanes.shape[2] :]
+        return self._part(4)[:, self.layout.places :]
 
     @property
     def marginal_ask(self) -> np.ndarray:
@@ -219,7 +250,7 @@ class Clearing(NamedTuple):
     @property
     def status(self) -> np.ndarray:
         """``[good, demand node]``."""
-        return self.noted[2, :, self.lanes.shape[2] :]
+        return self.noted[2, :, self.layout.places :]
 
     @property
     def gap_relative(self) -> np.ndarray:
@@ -291,8 +322,19 @@ def book_layout(
         raise ValueError("bid_node must have one entry per bid_good.")
     nodes = places * (1 + buyer_classes)
     key = np.concatenate([ask_good * nodes + ask_place, bid_good * nodes + places + bid_node])
-    slot = np.argsort(key, kind="stable")
+    by_node = np.argsort(key, kind="stable")
+    orders = np.bincount(key, minlength=goods * nodes)
+    node_start = np.append(0, np.cumsum(-(-orders // 8)))
+    block_node = np.repeat(np.arange(goods * nodes), np.diff(node_start))
+    blocks_before = np.arange(len(block_node)) - node_start[block_node]
+    block_size = np.minimum(8, orders[block_node] - 8 * blocks_before)
+    slot = np.where(np.arange(8) < block_size[:, None], np.arange(8), 0)
+    slot += (np.cumsum(block_size) - block_size)[:, None]
+    index = by_node[slot.ravel()]
+    index -= np.where(index < len(ask_good), 0, len(ask_good))
     keys = np.arange(places) if place_key is None else np.asarray(place_key)
+    weight = _tie_weights(keys.astype(np.uint64), buyer_classes)
+    asks, bids, lanes = (len(ask_good),), (len(bid_good),), (goods, *weight.shape)
     return BookLayout(
         goods,
         places,
@@ -300,10 +342,19 @@ def book_layout(
         len(ask_good),
         len(bid_good),
         np.arange(goods),
-        np.searchsorted(key[slot], np.arange(goods * nodes + 1)).astype(np.uint32),
-        np.where(slot < len(ask_good), slot, slot - len(ask_good)).astype(np.uint32),
-        (key[slot] % nodes).astype(np.uint32),
-        _tie_weights(keys.astype(np.uint64), buyer_classes),
+        np.concatenate([node_start, block_node % nodes, block_size, index]).astype(np.uint32),
+        np.pad(weight, ((0, 0), (0, -weight.shape[1] % 8))),
+        [asks, asks, bids, bids, lanes, lanes, (goods, nodes)],
+        np.empty((0, nodes)),
+        _parts(lanes, lanes, *[(goods, nodes)] * 3, (4, goods), asks, bids),
+    )
+
+
+def _parts(*shapes: tuple[int, ...]) -> tuple[tuple[slice, tuple[int, ...]], ...]:
+    """Say where tables of these shapes are if they follow one another."""
+    ends = np.cumsum([prod(shape) for shape in shapes]).tolist()
+    return tuple(
+        (slice(end - prod(shape), end), shape) for end, shape in zip(ends, shapes, strict=True)
     )
 
 
@@ -361,38 +412,25 @@ def clear(
         ``[good, node]``, best `node_price_usd_per_kg` of the month before. It can only change
         how long the search takes; NaN and nonsense are allowed.
     """
-    goods, places = layout.goods, layout.places
-    nodes = places * (1 + layout.buyer_classes)
-    asks, bids, lanes = (layout.asks,), (layout.bids,), (goods, places, nodes - places)
-    hint = np.empty((0, nodes)) if price_hint_usd_per_kg is None else price_hint_usd_per_kg
-    market = (
-        layout.node_start,
-        layout.slot_order,
-        layout.slot_node,
-        layout.tie_weight,
-        _array("ask_quantity_t", ask_quantity_t, asks),
-        _array("ask_limit_usd_per_kg", ask_limit_usd_per_kg, asks),
-        _array("bid_quantity_t", bid_quantity_t, bids),
-        _array("bid_limit_usd_per_kg", bid_limit_usd_per_kg, bids),
-        _array("lane_cost_usd_per_kg", lane_cost_usd_per_kg, lanes),
-        _array("lane_limit_t", lane_limit_t, lanes),
-        _array("price_hint_usd_per_kg", hint, (len(hint) and goods, nodes)),
-    )
-    results = (
-        np.zeros(asks),
-        np.zeros(bids),
-        np.zeros((2, *lanes)),
-        np.empty((3, goods, nodes)),
-        np.empty((3, goods, nodes), np.int64),
-        np.empty((4, goods)),
-    )
-    problem = clear_goods(layout.good, *market, *_NO_QUOTAS, PIVOT_LIMIT, *results, _WHOLE)
+    hint = layout.no_hint if price_hint_usd_per_kg is None else price_hint_usd_per_kg
+    orders = (ask_quantity_t, ask_limit_usd_per_kg, bid_quantity_t, bid_limit_usd_per_kg)
+    given = (*orders, lane_cost_usd_per_kg, lane_limit_t, hint)
+    arrays = [np.ascontiguousarray(values, _FLOAT) for values in given]
+    if (shapes := [values.shape for values in arrays]) != layout.shapes:
+        _check_shapes(shapes, layout)
+    market: Any = (layout.plan, layout.tie_weight, *arrays)
+    answer = np.empty(layout.parts[-1][0].stop)
+    noted = np.empty((3, *layout.shapes[-1]), _WHOLE)
+    free: Any = (*_NO_QUOTAS, PIVOT_LIMIT, answer, noted)
+    problem = clear_goods(layout.good, *market, *free)
     if problem != OK:
         raise ValueError(PROBLEMS[problem])
-    rent = _WHOLE[:0]
+    result = Clearing(layout, answer, noted, _NO_RENT)
     if quotas is not None and len(quotas.quota_t):
-        rent = enforce(quotas, goods, market, PIVOT_LIMIT, results)
-    return Clearing(results[0], results[1], rent, *results[2:])
+        found = (result.flow_t, result.node_price_usd_per_kg)
+        rent = enforce(quotas, market, PIVOT_LIMIT, answer, noted, *found)
+        result = result._replace(quota_rent_usd_per_kg=rent)
+    return result
 
 
 def clear_one(
@@ -448,8 +486,7 @@ def clear_one(
     )
 
 
-def _array(name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    result = np.ascontiguousarray(values, _FLOAT)
-    if result.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, not {result.shape}.")
-    return result
+def _check_shapes(shapes: list[tuple[int, ...]], layout: BookLayout) -> None:
+    for name, shape, expected in zip(_GIVEN, shapes, layout.shapes, strict=True):
+        if shape != expected and not (name == _GIVEN[-1] and shape == layout.no_hint.shape):
+            raise ValueError(f"{name} must have shape {expected}, not {shape}.")

@@ -9,6 +9,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from rare_market.clearing.eights import (
+    ALL,
+    bits,
+    count_from,
+    floats,
+    gather,
+    larger,
+    largest,
+    load,
+    lowest_bit,
+    pick,
+    ratio,
+    scatter,
+    smaller,
+    some,
+    spread,
+    store,
+    total,
+)
+from rare_market.clearing.jit import compiled
 from rare_market.clearing.problem import (
     ARC,
     BALANCE,
@@ -17,17 +37,17 @@ from rare_market.clearing.problem import (
     EDGE,
     EXTRA,
     FAR,
-    FILLED,
     FIRST,
     FLOW,
+    GAP,
     HIGH,
-    INDEX,
     INF,
+    INSIDE,
+    LIVE,
     LOTS,
     LOTS_PER_T,
     LOW,
     MIDDLE,
-    OWNER,
     PARENT,
     PRICE,
     ROOM,
@@ -36,7 +56,6 @@ from rare_market.clearing.problem import (
     STEP,
     TICKS_PER_USD,
     TOP,
-    compiled,
 )
 from rare_market.clearing.simplex import FULL
 
@@ -58,20 +77,31 @@ def list_trade(places, nodes, arcs, node, arc, trade):
             trade[count].tail, trade[count].head = arc[a].tail, arc[a].head
             trade[count].lots = arc[a].flow
             count += 1
+    nothing, nobody, broken = spread(np.int64(0)), spread(NOBODY), 0
+    for v in range(0, nodes, 8):
+        flow, own = load(node, FLOW, v), count_from(v)
+        partly = (nothing < flow) & (flow < load(node, ROOM, v))
+        root = load(node, PARENT, v) == own
+        store(node, EXTRA, v, partly)
+        store(node, SETTER, v, pick(root & partly, own, nobody))
+        broken |= some(pick(root, nothing, partly ^ nobody))
     for v in range(nodes):
         u, flow = node[PARENT, v], node[FLOW, v]
-        if node[ARC, v] >= 0:
-            arc[node[ARC, v]].flow = flow
         trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
         trade[count].lots = flow
         count += u != v and flow > 0  # one without use is overwritten by the next
-        # the links used in part, marked; and who sets the price at the root
-        node[EXTRA, v] = -1 if 0 < flow < node[ROOM, v] else 0
-        node[SETTER, v] = v if u == v and node[EXTRA, v] != 0 else NOBODY
+    if arcs > 0:
+        for v in range(nodes):
+            if node[ARC, v] >= 0:
+                arc[node[ARC, v]].flow = node[FLOW, v]
+    if not broken:  # all links of the trees have room both ways
+        for v in range(nodes):
+            node[SETTER, v] = node[SETTER, np.uint64(node[INSIDE, v])]
+        return count
     while True:
         grown = np.int64(0)
         for v in range(nodes):
-            setter, of_parent = node[SETTER, v], node[SETTER, np.uint32(node[PARENT, v])]
+            setter, of_parent = node[SETTER, v], node[SETTER, np.uint64(node[PARENT, v])]
             new = of_parent if node[EXTRA, v] != 0 else setter
             grown += new != setter
             node[SETTER, v] = new
@@ -89,21 +119,27 @@ def bound_prices(
     order used in part are settled: they have that order's price, less and plus costs. Returns the
     number of lanes in `carrying`, which hold prices to their costs.
     """
-    places = len(ticks)
-    for v in range(nodes):
-        root, flow, room = node[PARENT, v] == v, node[FLOW, v], node[ROOM, v]
-        bottom = node[STEP, v] if root and flow > 0 else node[LOW, v]
-        top = node[STEP, v] if root and flow < room else node[HIGH, v]
-        bottom = bottom >> shift if bottom > -FAR else -INF
-        top = top >> shift if top < FAR else INF
-        node[BOTTOM, v] = bottom if m == 0 else max(node[BOTTOM, v], bottom)
-        node[TOP, v] = top if m == 0 else min(node[TOP, v], top)
-        node[SETTLED, v] = 1 if alone and node[SETTER, v] != NOBODY else 0
-    half = np.int64(1) << (shift - 1)
-    for v in range(nodes):
-        if node[SETTLED, v] == 1:  # the tie weights along the tree come to less than half a tick
-            node[BOTTOM, v] = (node[PRICE, v] + half) >> shift
-            node[TOP, v] = node[BOTTOM, v]
+    places, none, nothing = len(ticks), spread(np.int64(NOBODY)), spread(np.int64(0))
+    bits_below, far, near = spread(shift), spread(FAR), spread(-FAR)
+    half = spread(np.int64(1) << (shift - 1))
+    for v in range(0, nodes, 8):
+        flow, step = load(node, FLOW, v), load(node, STEP, v)
+        root = load(node, PARENT, v) == count_from(v)
+        bottom = pick(root & (nothing < flow), step, load(node, LOW, v))
+        top = pick(root & (flow < load(node, ROOM, v)), step, load(node, HIGH, v))
+        bottom = pick(near < bottom, bottom >> bits_below, spread(-INF))
+        top = pick(top < far, top >> bits_below, spread(INF))
+        if m > 0:
+            bottom = larger(bottom, load(node, BOTTOM, v))
+            top = smaller(top, load(node, TOP, v))
+        settled = nothing
+        if alone:  # the tie weights along the tree come to less than half a tick
+            settled = none < load(node, SETTER, v)
+            price = (load(node, PRICE, v) + half) >> bits_below
+            bottom, top = pick(settled, price, bottom), pick(settled, price, top)
+        store(node, BOTTOM, v, bottom)
+        store(node, TOP, v, top)
+        store(node, SETTLED, v, settled & spread(np.int64(1)))
     for i in range(in_use):
         o, v = trade[i].tail, trade[i].head
         loose = node[SETTLED, o] == 0 or node[SETTLED, v] == 0
@@ -119,10 +155,10 @@ def bound_prices(
 
 
 @compiled
-def narrow_prices(carried, arcs, ticks, charged, node, arc, carrying):
+def narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying):
     """Narrow the intervals: p_d <= p_o + c on every lane with room, and equal on those in use."""
-    places, demands = ticks.shape
-    nodes = places + demands
+    places = len(ticks)
+    demands = nodes - places
     loose_seller, loose_buyer = False, False
     for v in range(nodes):
         loose_seller |= node[SETTLED, v] == 0 and v < places
@@ -177,33 +213,46 @@ def _hold(o, v, c, open_up, in_use, node):
 
 @compiled
 def quote_prices(
-    g, unit, arcs, ticks, charged, node, arc, flow_and_rent, quoted, noted, certificate
+    g, unit, nodes, arcs, ticks, charged, node, arc, prices, flow_and_rent, quoted, noted,
+    certificate,
 ):  # fmt: skip
     """Take the middle of every interval, and publish prices and rents."""
-    places, demands = ticks.shape
-    nodes = places + demands
-    complete = True
-    for v in range(nodes):
-        bottom, top = node[BOTTOM, v], node[TOP, v]
-        if bottom > top:  # only where a rent between two quarters of a tick was rounded
-            bottom = (bottom + top) >> 1
-            top = bottom
-            node[BOTTOM, v], node[TOP, v] = bottom, top
-        node[MIDDLE, v] = bottom + top
-        complete &= bottom > -FAR and top < FAR
-    if not complete:
-        _quote_from_neighbours(arcs, ticks, charged, node, arc)
+    places, nothing = len(ticks), spread(np.int64(0))
+    far, near, one = spread(FAR), spread(-FAR), spread(np.int64(1))
+    complete = spread(np.int64(-1))
+    for v in range(0, nodes, 8):
+        bottom, top = load(node, BOTTOM, v), load(node, TOP, v)
+        # crossed only where a rent between two quarters of a tick was rounded
+        crossed, between = top < bottom, (bottom + top) >> one
+        bottom, top = pick(crossed, between, bottom), pick(crossed, between, top)
+        store(node, BOTTOM, v, bottom)
+        store(node, TOP, v, top)
+        store(node, MIDDLE, v, bottom + top)
+        complete &= ((near < bottom) & (top < far)) | (spread(nodes - 1) < count_from(v))
+    if bits(complete) != ALL:
+        _quote_from_neighbours(nodes, arcs, ticks, charged, node, arc)
     money = 2 * unit * TICKS_PER_USD
-    for v in range(nodes):
-        bottom, middle, top = node[BOTTOM, v], node[MIDDLE, v], node[TOP, v]
-        quoted[0, g, v] = middle / money if abs(middle) < FAR else np.nan
-        quoted[1, g, v] = 2 * bottom / money if bottom > -FAR else -np.inf
-        quoted[2, g, v] = 2 * top / money if top < FAR else np.inf
-    arbitrage = np.int64(0)
+    for v in range(0, nodes, 8):
+        bottom, middle, top = load(node, BOTTOM, v), load(node, MIDDLE, v), load(node, TOP, v)
+        known = (near < middle) & (middle < far)
+        store(prices, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
+        store(
+            prices,
+            1,
+            v,
+            pick(near < bottom, ratio(floats(bottom + bottom), money), spread(-np.inf)),
+        )
+        store(prices, 2, v, pick(top < far, ratio(floats(top + top), money), spread(np.inf)))
+    for row in range(3):
+        for v in range(nodes):
+            quoted[row, g, v] = prices[row, v]
+    most = nothing
     for o in range(places):
-        for d in range(demands):
-            c = min(ticks[o, d] + charged[o, d], INF)  # more, between nodes without a price, wraps
-            arbitrage = max(arbitrage, node[MIDDLE, places + d] - node[MIDDLE, o] - 2 * c)
+        for v in range(places, nodes, 8):
+            c = load(ticks, o, v - places) + load(charged, o, v - places)
+            c = smaller(c, spread(INF))  # more, between nodes without a price, wraps
+            gain = load(node, MIDDLE, v) - spread(node[MIDDLE, o]) - (c + c)
+            most = larger(most, gain)
     for a in range(arcs):
         o, v = arc[a].tail, arc[a].head
         gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (arc[a].ticks + charged[o, v - places])
@@ -212,18 +261,19 @@ def quote_prices(
     for v in range(nodes):
         noted[2, g, v] = -1
     certificate[0, g], certificate[1, g] = 0.0, 0.0
-    certificate[2, g] = arbitrage / money * _KG_PER_T
+    certificate[2, g] = largest(most) / money * _KG_PER_T
 
 
 @compiled
-def _quote_from_neighbours(arcs, ticks, charged, node, arc):
+def _quote_from_neighbours(nodes, arcs, ticks, charged, node, arc):
     """Quote the nodes without orders of their own.
 
     First the origins, at what the dearest buyer would leave them, then the demand nodes, at the
     cheapest landed price.
     """
-    places, demands = ticks.shape
-    for v in range(places + demands):
+    places = len(ticks)
+    demands = nodes - places
+    for v in range(nodes):
         below, above = node[BOTTOM, v] > -FAR, node[TOP, v] < FAR
         if not (below and above):
             node[MIDDLE, v] = INF if v < places else -INF
@@ -259,8 +309,9 @@ def _quote_from_neighbours(arcs, ticks, charged, node, arc):
 
 @compiled
 def publish(
-    g, weight, unit, shift, arcs, in_use, ticks, charged, number, order, node, arc,
-    trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
+    g, weight, unit, shift, nodes, arcs, in_use, ticks, charged, block_node, slot_order, first,
+    middle, last, order, offered_t, node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted,
+    certificate,
 ):  # fmt: skip
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
 
@@ -268,15 +319,16 @@ def publish(
     max(0, gain) times its limit less gain times its use, and nothing where slackness holds. Orders
     are gone through for it only if filling them found one that may break it.
     """
-    places, demands = ticks.shape
-    nodes = places + demands
-    suspect = _fill(0, places, 1, weight, shift, number, order, node, ask_fill_t)
-    suspect |= _fill(places, nodes, -1, weight, shift, number, order, node, bid_fill_t)
-    for v in range(places, nodes):
-        found = _status(v, arcs, ticks, order, node, arc)
-        # of several solutions: served only if served in all, short if delivered in one only
-        known = noted[2, g, v]
-        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT
+    places = len(ticks)
+    suspect = _fill(
+        0, places, 1, first, middle, first, weight, shift, block_node, slot_order, order, offered_t,
+        node, ask_fill_t,
+    )  # fmt: skip
+    suspect |= _fill(
+        places, nodes, -1, middle, last, first, weight, shift, block_node, slot_order, order,
+        offered_t, node, bid_fill_t,
+    )  # fmt: skip
+    _note_status(g, nodes, arcs, ticks, node, arc, noted)
     gap, worst = np.int64(0), 0.0
     if suspect:
         for v in range(nodes):
@@ -306,18 +358,22 @@ def publish(
     for v in range(nodes):
         excess = max(excess, abs(node[BALANCE, v]))
     if gap != 0:
-        dearest, total = np.int64(1), np.int64(1)  # whole, so that no order of terms matters
+        dearest, whole = np.int64(1), np.int64(1)  # whole, so that no order of terms matters
         for s in range(node[FIRST, nodes]):
-            dearest = max(dearest, abs(order[PRICE, s] >> shift))
-            total += order[LOTS, s]
-        certificate[0, g] += weight * abs(np.float64(gap)) / (2.0 * dearest * total)
+            if order[LOTS, s] > 0:
+                dearest = max(dearest, abs(order[PRICE, s] >> shift))
+                whole += order[LOTS, s]
+        certificate[0, g] += weight * abs(np.float64(gap)) / (2.0 * dearest * whole)
     certificate[1, g] += excess / LOTS_PER_T
     money = 2 * unit * TICKS_PER_USD * LOTS_PER_T
     certificate[2, g] = max(certificate[2, g], worst / money * _KG_PER_T)
 
 
 @compiled
-def _fill(begin, end, sign, weight, shift, number, order, node, fill_t):
+def _fill(
+    begin, end, sign, first, last, base, weight, shift, block_node, slot_order, order, offered_t,
+    node, fill_t,
+):  # fmt: skip
     """Fill the asks (sign 1) or bids (-1) of the nodes `begin` to `end`, and write their balances.
 
     Notes of every order that is used in part, a root's, the first of those at its limit. Says
@@ -327,39 +383,58 @@ def _fill(begin, end, sign, weight, shift, number, order, node, fill_t):
     # up to the bar; below the edge one that is left would gain
     flip = np.int64(0) if sign > 0 else np.int64(-1)
     side, far = LOW if sign > 0 else HIGH, 2 * (FAR >> shift)
-    suspect, filled = False, np.int64(0)
-    for v in range(begin, end):
-        bar, middle = node[side, v], min(max(node[MIDDLE, v], -far), far)
-        suspect |= (bar ^ flip > -FAR) & (2 * sign * (bar >> shift) > sign * middle)
-        node[BAR, v] = bar ^ flip
-        node[EDGE, v] = (((middle + (sign > 0)) >> 1) << shift) ^ flip
-    first, last = np.uint64(node[FIRST, begin]), np.uint64(node[FIRST, end])
-    for s in range(first, last):  # not node by node, see `read_orders`
-        v, limit, lots = number[OWNER, s], order[PRICE, s] ^ flip, order[LOTS, s]
-        full = limit <= node[BAR, v]
-        suspect |= (not full) & (limit < node[EDGE, v])
-        lots = lots if full else 0
-        order[FILLED, s] = filled
-        filled += lots
-        fill_t[number[INDEX, s]] += weight * (lots / LOTS_PER_T)
-    order[FILLED, last] = filled
-    for v in range(begin, end):
-        first, last = np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])
-        node[BALANCE, v] = order[FILLED, last] - order[FILLED, first]
-        size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
-        if size > 0:  # its limit is that of a root: shared pro rata
-            taken, named = node[FLOW, v] if sign > 0 else size - node[FLOW, v], np.int64(FAR)
-            for s in range(first, last):
-                if order[PRICE, s] == node[STEP, v]:
-                    lots, i = order[LOTS, s], number[INDEX, s]
-                    part = np.float64(taken) if lots == size else lots * (taken / size)
-                    fill_t[i] += weight * (part / LOTS_PER_T)
-                    named = min(named, np.int64(i))
-            node[BALANCE, v] += taken
-            node[EXTRA, v] = named
-            gain = sign * (node[MIDDLE, v] - 2 * (node[STEP, v] >> shift))
-            suspect |= (gain > 0 and taken < size) or (gain < 0 and taken > 0)
+    turn, nothing, half = spread(flip), spread(np.int64(0)), spread(np.int64(sign > 0))
+    doubtful, bits_below, one = nothing, spread(shift), spread(np.int64(1))
+    for v in range(begin, end, 8):
+        bar, middle = load(node, side, v), load(node, MIDDLE, v)
+        middle = smaller(larger(middle, spread(-far)), spread(far))
+        double = ((bar >> bits_below) << one) ^ turn
+        beyond = ((middle ^ turn) < double) & (spread(-FAR) < (bar ^ turn))
+        doubtful |= beyond & (count_from(v) < spread(end))
+        store(node, BAR, v, bar ^ turn)
+        store(node, EDGE, v, (((middle + half) >> one) << bits_below) ^ turn)
+        store(node, BALANCE, v, nothing)
+    share = spread(np.float64(weight))
+    for b in range(np.uint64(first), np.uint64(last)):
+        v, slot = block_node[b], 8 * (np.int64(b) - base)
+        limit, lots = load(order, PRICE, slot) ^ turn, load(order, LOTS, slot)
+        over = spread(node[BAR, v]) < limit
+        doubtful |= over & (limit < spread(node[EDGE, v])) & (nothing < lots)
+        node[BALANCE, v] += total(pick(over, nothing, lots))
+        filled_t = pick(over, spread(0.0), load(offered_t, 0, slot)) * share
+        if weight < 1.0:
+            filled_t += gather(fill_t, slot_order, 8 * b)
+        scatter(fill_t, slot_order, 8 * b, filled_t)
+    suspect = some(doubtful) != 0
+    for first_node in range(begin, end, 8):
+        root = load(node, PARENT, first_node) == count_from(first_node)
+        roots = bits(root & (nothing < load(node, ROOM, first_node)))
+        while roots:
+            v = first_node + lowest_bit(roots)
+            roots &= roots - 1
+            if v < end:
+                suspect |= _share(v, sign, 8 * base, weight, shift, slot_order, order, node, fill_t)
     return suspect
+
+
+@compiled
+def _share(v, sign, first, weight, shift, slot_order, order, node, fill_t):
+    """Share what is used of a root's step pro rata; as in :func:`_fill`."""
+    step, size = node[STEP, v], node[ROOM, v]
+    taken, named = node[FLOW, v] if sign > 0 else size - node[FLOW, v], np.int64(FAR)
+    for s in range(node[FIRST, v], node[FIRST, v + 1], 8):
+        at_step = bits(load(order, PRICE, s) == spread(step))
+        while at_step:
+            slot = s + lowest_bit(at_step)
+            at_step &= at_step - 1
+            lots, i = order[LOTS, slot], slot_order[first + slot]
+            part = np.float64(taken) if lots == size else lots * (taken / size)
+            fill_t[i] += weight * (part / LOTS_PER_T)
+            named = min(named, np.int64(i))
+    node[BALANCE, v] += taken
+    node[EXTRA, v] = named
+    gain = sign * (node[MIDDLE, v] - 2 * (step >> shift))
+    return (gain > 0 and taken < size) or (gain < 0 and taken > 0)
 
 
 @compiled
@@ -386,18 +461,30 @@ def _untaken(v, sign, shift, order, node):
 
 
 @compiled
-def _status(v, arcs, ticks, order, node, arc):
-    """Status of a demand node; the docstring of the package says what each means."""
-    places = len(ticks)
-    if node[BALANCE, v] > 0:  # the highest bids are served in full if any is
-        served = node[PARENT, v] == v and node[ROOM, v] > 0 and node[FLOW, v] == 0
-        return CLEARED if served or node[HIGH, v] < FAR else SUPPLY_SHORT
-    reached = False
-    for o in range(places):
-        reached |= node[FIRST, o + 1] > node[FIRST, o] and ticks[o, v - places] < INF
+def _note_status(g, nodes, arcs, ticks, node, arc, noted):
+    """Note the status of demand nodes; the docstring of the package says what each means."""
+    places, nothing = len(ticks), spread(np.int64(0))
+    for v in range(places, nodes, 8):
+        reached = nothing
+        for o in range(places):
+            live = spread(-np.int64(node[LIVE, o] != 0))
+            reached |= live & (load(ticks, o, v - places) < spread(INF))
+        store(node, GAP, v, reached)
     for a in range(arcs):
-        o = arc[a].tail
-        reached |= node[FIRST, o + 1] > node[FIRST, o] and arc[a].head == v and arc[a].lots > 0
-    if node[FIRST, v + 1] > node[FIRST, v]:
-        return NO_TRADE if reached else SUPPLY_SHORT
-    return DEMAND_SHORT if reached else NO_TRADE
+        if node[LIVE, arc[a].tail] != 0 and arc[a].lots > 0:
+            node[GAP, arc[a].head] = -1
+    for v in range(places, nodes, 8):
+        # the highest bids are served in full if any is
+        root = (load(node, PARENT, v) == count_from(v)) & (nothing < load(node, ROOM, v))
+        served = root & (load(node, FLOW, v) == nothing)
+        served |= load(node, HIGH, v) < spread(FAR)
+        reached, asked = load(node, GAP, v), nothing < load(node, LIVE, v)
+        unasked = pick(reached, spread(DEMAND_SHORT), spread(NO_TRADE))
+        unserved = pick(reached, spread(NO_TRADE), spread(SUPPLY_SHORT))
+        found = pick(asked, unserved, unasked)
+        delivered = pick(served, spread(CLEARED), spread(SUPPLY_SHORT))
+        store(node, GAP, v, pick(nothing < load(node, BALANCE, v), delivered, found))
+    for v in range(places, nodes):
+        # of several solutions: served only if served in all, short if delivered in one only
+        found, known = node[GAP, v], noted[2, g, v]
+        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT

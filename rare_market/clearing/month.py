@@ -12,14 +12,18 @@ from rare_market.clearing.answer import (
     publish,
     quote_prices,
 )
+from rare_market.clearing.eights import fetch_ahead, load, pick, spread, store
+from rare_market.clearing.jit import compiled_with_arrays
 from rare_market.clearing.paths import trade_by_paths
 from rare_market.clearing.problem import (
     BAD_ASK_QUANTITY,
     BAD_BID_QUANTITY,
     FAR,
+    FIRST,
+    INSIDE,
     LIMITED,
+    LIVE,
     NODE_ROWS,
-    NUMBER_ROWS,
     OK,
     ORDER_ROWS,
     PRICE,
@@ -28,7 +32,6 @@ from rare_market.clearing.problem import (
     TOO_MUCH,
     TRADE,
     UNLIMITED,
-    compiled_with_arrays,
     grains,
     price_lanes,
     read_lanes,
@@ -40,54 +43,81 @@ from rare_market.clearing.simplex import search, start
 
 @compiled_with_arrays
 def clear_goods(
-    which, node_start, slot_order, slot_node, tie_weight,
-    ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost, lane_limit_t, hint,
-    counted, rents, weights, rent, pivot_limit,
-    ask_fill_t, bid_fill_t, flow_and_rent, quoted, noted, certificate, use,
+    which, plan, tie_weight, ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost,
+    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer, noted,
 ):  # fmt: skip
     """Clear the goods `which`; return a problem code.
 
-    The programme is solved at every row of `rents` (quarters of a tick, one column per quota) and
-    the solutions are summed by weight; prices are quoted at `rent`. With no weights nothing is
-    published: `use` gains the lots under each quota and, last, the value of the trade, and `hint`
-    takes over the prices.
+    The programme is solved at the rents in every row of `trial` but the first two (quarters of a
+    tick, one column per quota) and the solutions are summed by weight; prices are quoted at the
+    rents in its first row. With no weights nothing is published: its second row gains the lots
+    under each quota and, last, the value of the trade, and `hint` takes over the prices.
     """
-    _, places, demands = lane_cost.shape
+    goods, places, demands = lane_cost.shape
     nodes, lanes, classes = places + demands, places * demands, demands // places
-    charges, published, solutions = len(rent) > 0, len(weights) > 0, len(rents)
-    unit = RENT_UNIT if charges else np.int64(1)
-    slots = len(slot_order) + 1
-    number = np.empty((NUMBER_ROWS, slots), np.uint32)
-    order = np.empty((ORDER_ROWS, slots), np.int64)
-    node = np.empty((NODE_ROWS, nodes + 1), np.int64)
+    columns = tie_weight.shape[1]  # the demand nodes, in eights
+    charges, published, solutions = len(counted) > 0, len(weights) > 0, len(trial) - 2
+    rents, rent, use = trial[2:], trial[0], trial[1]
+    node_start, blocks = plan[: goods * nodes + 1], np.int64(plan[goods * nodes])
+    block_node, block_size = plan[goods * nodes + 1 :][:blocks], plan[goods * nodes + 1 + blocks :]
+    slot_order = block_size[blocks:]
+    flow_and_rent = answer[: 2 * goods * lanes].reshape((2, goods, places, demands))
+    rest = answer[2 * goods * lanes :]
+    quoted, rest = rest[: 3 * goods * nodes].reshape((3, goods, nodes)), rest[3 * goods * nodes :]
+    certificate, rest = rest[: 4 * goods].reshape((4, goods)), rest[4 * goods :]
+    ask_fill_t, bid_fill_t = rest[: len(ask_limit)], rest[len(ask_limit) :]
+    unit_shift = np.int64(2 if charges else 0)
+    unit = np.int64(1) << unit_shift
+    slots = len(slot_order)
+    order, offered_t = np.empty((ORDER_ROWS, slots), np.int64), np.empty((1, slots))
+    node = np.zeros((NODE_ROWS, nodes + columns + 8), np.int64)
     arc, trades = np.empty(lanes, LIMITED), np.empty((lanes + nodes) * (solutions + 1), TRADE)
     trade, carrying = trades[: lanes + nodes], trades[lanes + nodes :]
-    rows, scratch = np.zeros((4, lanes), np.int64), np.empty(demands, np.int64)
-    tables = rows.reshape((4, places, demands))
+    tables, scratch = np.zeros((4, places, columns), np.int64), np.empty((1, columns), np.int64)
+    prices = np.empty((3, nodes + 8))
     ticks, cost, extra, charged = tables[0], tables[1], tables[2], tables[3]
     cost_rows, limit_rows = lane_cost.reshape((-1, lanes)), lane_limit_t.reshape((-1, lanes))
-    weight_row = tie_weight.reshape(lanes)
+    for v in range(node.shape[1]):
+        node[INSIDE, v], node[PRICE, v] = v, -FAR
     for g in which:
         if published and not charges:
             certificate[3, g] = 0.0
-        problem, asks, low_ask, top_ask = read_orders(
-            0, 0, places, g * nodes, unit, node_start, slot_order, slot_node, ask_quantity_t,
-            ask_limit, number, order, node,
+            for o in range(places):
+                for d in range(demands):
+                    flow_and_rent[0, g, o, d], flow_and_rent[1, g, o, d] = 0.0, 0.0
+        first = np.int64(node_start[g * nodes])
+        middle = np.int64(node_start[g * nodes + places])
+        last = np.int64(node_start[(g + 1) * nodes])
+        for v in range(nodes + 1):
+            node[FIRST, v], node[LIVE, v] = 8 * (node_start[g * nodes + v] - first), 0
+        problem, low_ask, top_ask = read_orders(
+            first, middle, first, unit_shift, block_node, block_size, slot_order, ask_quantity_t,
+            ask_limit, order, offered_t, node,
         )  # fmt: skip
         if problem != OK:
             return problem
-        problem, count, low_bid, top_bid = read_orders(
-            asks, places, nodes, g * nodes, unit, node_start, slot_order, slot_node, bid_quantity_t,
-            bid_limit, number, order, node,
+        problem, low_bid, top_bid = read_orders(
+            middle, last, first, unit_shift, block_node, block_size, slot_order, bid_quantity_t,
+            bid_limit, order, offered_t, node,
         )  # fmt: skip
         if problem != OK:
             return problem if problem == TOO_MUCH else problem + BAD_BID_QUANTITY - BAD_ASK_QUANTITY
-        lowest = min(low_ask, low_bid) if count > 0 else np.int64(0)
-        highest = max(top_ask, top_bid) if count > 0 else np.int64(0)
+        if last < blocks:  # the next good's orders come near while this one is cleared
+            following = (g + 1) * nodes
+            between = np.int64(node_start[following + places])
+            for b in range(last, between):
+                fetch_ahead(ask_quantity_t, slot_order, 8 * b)
+                fetch_ahead(ask_limit, slot_order, 8 * b)
+            for b in range(between, np.int64(node_start[following + nodes])):
+                fetch_ahead(bid_quantity_t, slot_order, 8 * b)
+                fetch_ahead(bid_limit, slot_order, 8 * b)
+        lowest, highest = min(low_ask, low_bid), max(top_ask, top_bid)
+        lowest, highest = (lowest, highest) if lowest < FAR else (np.int64(0), np.int64(0))
         # from this cost on a lane is of no use
-        useful = top_bid - low_ask + RENT_UNIT if 0 < asks < count else -UNLIMITED
+        both = low_ask < FAR and low_bid < FAR
+        useful = top_bid - low_ask + RENT_UNIT if both else -UNLIMITED
         problem, arcs, span = read_lanes(
-            g, places, useful, unit, cost_rows, limit_rows, rows[0], arc
+            g, demands, useful, unit_shift, cost_rows, limit_rows, ticks, arc
         )  # fmt: skip
         if problem != OK:
             return problem
@@ -96,8 +126,10 @@ def clear_goods(
             bound += 2 * max(useful, 0)
             charge(g, classes, counted, rent, charged)
         shift, tie_shift = grains(bound, places)
-        for s in range(np.uint64(count)):
-            order[PRICE, s] = order[PRICE, s] << shift
+        for s in range(0, 8 * (last - first), 8):
+            limit = load(order, PRICE, s)
+            dead = limit == spread(FAR)
+            store(order, PRICE, s, pick(dead, limit, limit << spread(shift)))
 
         in_use, carried = 0, 0
         for turn in range(2 if published else 1):
@@ -106,18 +138,23 @@ def clear_goods(
                     if charges:
                         charge(g, classes, counted, rents[m], extra)
                     price_lanes(
-                        arcs, places, useful, shift, tie_shift, weight_row, rows[2], rows[0],
-                        rows[1], arc,
+                        arcs, useful, shift, tie_shift, tie_weight, extra, ticks, cost, arc
                     )  # fmt: skip
-                    start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc)
-                    if not search(pivot_limit, arcs, order, cost, node, arc, scratch):
+                    start(
+                        g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs,
+                        block_node, first, middle, last, order, cost, node, arc, scratch,
+                    )  # fmt: skip
+                    if not search(
+                        pivot_limit, arcs, places, nodes, order, cost, node, arc, scratch
+                    ):
                         certificate[3, g] = 1.0
-                        trade_by_paths(arcs, order, cost, node, arc)
+                        trade_by_paths(arcs, nodes, order, cost, node, arc)
                     in_use = list_trade(places, nodes, arcs, node, arc, trade)
                 if turn == 1:
                     publish(
-                        g, weights[m], unit, shift, arcs, in_use, ticks, charged, number, order,
-                        node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
+                        g, weights[m], unit, shift, nodes, arcs, in_use, ticks, charged, block_node,
+                        slot_order, first, middle, last, order, offered_t, node, arc, trade,
+                        ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
                     )  # fmt: skip
                 elif published:
                     carried = bound_prices(
@@ -126,22 +163,22 @@ def clear_goods(
                     )  # fmt: skip
                 else:
                     add_use(
-                        g, classes, shift, in_use, arcs, counted, ticks, order, node, arc, trade,
-                        use,
+                        g, classes, shift, nodes, in_use, arcs, counted, ticks, order, node, arc,
+                        trade, use,
                     )  # fmt: skip
                     for v in range(nodes):  # the next trial starts from here
                         if abs(node[PRICE, v]) < FAR:
                             hint[g, v] = (node[PRICE, v] >> shift) / (unit * TICKS_PER_USD)
             if turn == 0 and published:
                 if charges:  # take back what was published without quotas
-                    for s in range(node_start[g * nodes], node_start[g * nodes + places]):
+                    for s in range(8 * first, 8 * middle):
                         ask_fill_t[slot_order[s]] = 0.0
-                    for s in range(node_start[g * nodes + places], node_start[(g + 1) * nodes]):
+                    for s in range(8 * middle, 8 * last):
                         bid_fill_t[slot_order[s]] = 0.0
                     flow_and_rent[:, g] = 0.0
-                narrow_prices(carried, arcs, ticks, charged, node, arc, carrying)
+                narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying)
                 quote_prices(
-                    g, unit, arcs, ticks, charged, node, arc, flow_and_rent, quoted, noted,
-                    certificate,
+                    g, unit, nodes, arcs, ticks, charged, node, arc, prices, flow_and_rent, quoted,
+                    noted, certificate,
                 )  # fmt: skip
     return OK

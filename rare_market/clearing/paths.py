@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rare_market.clearing.jit import compiled, compiled_with_arrays
 from rare_market.clearing.problem import (
     ARC,
     FAR,
@@ -23,18 +24,16 @@ from rare_market.clearing.problem import (
     ROOM,
     STEP,
     UNLIMITED,
-    compiled,
-    compiled_with_arrays,
 )
 from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
 
 
 @compiled_with_arrays
-def trade_by_paths(arcs, order, cost, node, arc):
+def trade_by_paths(arcs, nodes, order, cost, node, arc):
     """Solve one good; see :func:`rare_market.clearing.simplex.search`."""
-    places, demands = cost.shape
-    nodes = places + demands
-    cost, flow = cost.copy(), np.zeros((places, demands), np.int64)
+    places = len(cost)
+    demands = nodes - places
+    cost, flow = cost[:, :demands].copy(), np.zeros((places, demands), np.int64)
     room = np.full((places, demands), UNLIMITED)
     for a in range(arcs):
         o, d = arc[a].tail, arc[a].head - places
@@ -137,3 +136,8 @@ def _write(cost, flow, room, step, size, used, arcs, order, node, arc):
                     for a in range(arcs):
                         if arc[a].tail == o and arc[a].head == v:
                             node[ARC, child], arc[a].state = a, IN_TREE
+    for v in range(nodes):  # names of the trees
+        root = v
+        while node[PARENT, root] != root:
+            root = node[PARENT, root]
+        node[INSIDE, v] = root

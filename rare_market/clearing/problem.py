@@ -9,12 +9,32 @@ a tick: a *grain*. There are ``2^shift`` grains in a tick, as many as keep every
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
+
+from rare_market.clearing.eights import (
+    ALL,
+    bits,
+    count_from,
+    floor,
+    gather,
+    larger,
+    largest,
+    load,
+    load_some,
+    nearest,
+    pick,
+    ratio,
+    smaller,
+    smallest,
+    some,
+    spread,
+    store,
+    sum_of,
+    whole,
+)
+from rare_market.clearing.jit import compiled
 
 TICKS_PER_USD = 1e6
 LOTS_PER_T = 1e9
@@ -26,7 +46,6 @@ GRAIN_BITS = 57  # prices stay below 2^57 grains, so that sums with the marks be
 INF = np.int64(1 << 61)  # no lane, no bound
 FAR = np.int64(1 << 60)  # below it in size: a real price; a node without orders is priced at it
 UNLIMITED = np.int64(1 << 62)
-_SUM_SHIFT = 20  # lots are added in coarse units, or their sum could pass 63 bits unseen
 
 (
     OK,
@@ -48,40 +67,22 @@ PROBLEMS = {
     TOO_MUCH: "ask_quantity_t and bid_quantity_t of one good must sum to less than 4e9 t.",
 }
 
-_njit: Any = partial(njit, cache=True, error_model="numpy")  # its types lack the option _nrt
-
-
-def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
-    """Compile a kernel; no fastmath and no threads, so that results are the same everywhere.
-
-    It may not make arrays: then numba counts no references, which would cost more than the work.
-    """
-    return cast(Kernel, _njit(_nrt=False)(kernel))
-
-
-def compiled_with_arrays[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
-    """Compile a kernel that makes arrays."""
-    return cast(Kernel, _njit(_nrt=True)(kernel))
-
-
-# The orders of a good that have a quantity: a column each, node after node; limit in grains (in
-# ticks when read), quantity in lots; lots filled before it. Rows lie apart so that loops over a
-# node run four abreast.
-PRICE, LOTS, FILLED, ORDER_ROWS = range(4)
-# Their indices among asks or bids, and their nodes; and how many are live before each slot.
-INDEX, OWNER, BEFORE, NUMBER_ROWS = range(4)
-# The nodes of a good: a column each. Its orders start at FIRST; its price is in grains; the lane to
-# its parent (ARC: the limited lane, or -1) carries FLOW of at most ROOM. A root is its own parent,
-# and its link is an order of limit STEP, used in part. LOW and HIGH are its next orders below the
-# price (used up) and from the price on (untouched). INSIDE names its tree by the root; GAP and
-# EXTRA are scratch of the search. The rest is the answer: ends and middle of the price interval, in
-# ticks and half ticks, whose order is the SETTER of the price, whether no other lane can narrow the
-# interval (SETTLED), the balance in lots, and the limits up to which an order is filled (BAR) and
-# would gain (EDGE).
+# The orders of a good: a slot each, node after node, in blocks of eight; what is left over of a
+# node's last block, and orders of no quantity, have no lots and lie FAR. Limit in grains (in ticks
+# when read) and quantity in lots; the quantity in t is kept apart.
+PRICE, LOTS, ORDER_ROWS = range(3)
+# The nodes of a good: a column each. Its slots start at FIRST, and it is LIVE if one has lots; its
+# price is in grains; the lane to its parent (ARC: the limited lane, or -1) carries FLOW of at most
+# ROOM. A root is its own parent, and its link is an order of limit STEP, used in part. LOW and HIGH
+# are its next orders below the price (used up) and from the price on (untouched). INSIDE names its
+# tree by the root; GAP and EXTRA are scratch of the search. The rest is the answer: ends and middle
+# of the price interval, in ticks and half ticks, whose order is the SETTER of the price, whether no
+# other lane can narrow the interval (SETTLED), the balance in lots, and the limits up to which an
+# order is filled (BAR) and would gain (EDGE).
 (
-    _, FIRST, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
+    _, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
     BOTTOM, TOP, MIDDLE, SETTER, SETTLED, BALANCE, BAR, EDGE, NODE_ROWS,
-) = range(21)  # fmt: skip
+) = range(22)  # fmt: skip
 
 
 def _record(index: str, number: str) -> np.dtype[Any]:
@@ -98,10 +99,17 @@ TRADE = _record("tail head", "lots")
 
 
 @compiled
-def to_ticks(usd_per_kg, largest):
-    """Round a price to ticks."""
-    above = usd_per_kg if usd_per_kg > -largest else -largest
-    return np.int64(np.rint((above if above < largest else largest) * TICKS_PER_USD))
+def within(values, largest):
+    """Bound eight floats in size; what is no number stays so."""
+    most, least = spread(largest), spread(-largest)
+    values = pick(most < values, most, values)
+    return pick(values < least, least, values)
+
+
+@compiled
+def ticks_of(usd_per_kg, unit_shift):
+    """Round eight prices to ticks, or parts of a tick."""
+    return nearest(usd_per_kg * spread(TICKS_PER_USD)) << spread(unit_shift)
 
 
 @compiled
@@ -111,83 +119,96 @@ def to_lots(quantity_t):
 
 
 @compiled
-def read_orders(
-    count, begin, end, first_node, unit, node_start, slot_order, slot_node, quantity_t, limit,
-    number, order, node,
-):  # fmt: skip
-    """Append the orders with a quantity of the nodes `begin` to `end`, limits still in ticks.
-
-    Returns a problem code (of the asks), the number of orders so far and the range of limits.
-    """
-    base, fine = np.uint64(count), True
-    first, last = np.uint64(node_start[first_node + begin]), np.uint64(node_start[first_node + end])
-    for s in range(first, last):  # not node by node: a short loop costs its last turn a wrong guess
-        i, slot = slot_order[s], np.uint64(count)
-        offered, usd_per_kg = quantity_t[i], limit[i]
-        usable = (offered >= 0.0) & (offered <= LARGEST_QUANTITY_T)
-        fine &= usable & (usd_per_kg == usd_per_kg)
-        lots = to_lots(offered if usable else 0.0)
-        number[BEFORE, s - first], number[INDEX, slot] = slot, i
-        number[OWNER, slot], order[LOTS, slot] = slot_node[s], lots
-        order[PRICE, slot] = to_ticks(usd_per_kg, LARGEST_PRICE_USD_PER_KG) * unit
-        count += lots > 0  # one without is overwritten by the next
-    number[BEFORE, last - first] = count
-    for v in range(begin, end + 1):
-        node[FIRST, v] = number[BEFORE, np.uint64(node_start[first_node + v]) - first]
-    total, lowest, highest = np.int64(0), FAR, -FAR
-    for s in range(base, np.uint64(count)):
-        total += order[LOTS, s] >> _SUM_SHIFT
-        lowest, highest = min(lowest, order[PRICE, s]), max(highest, order[PRICE, s])
-    problem = OK
-    if not fine:
-        problem = _problem_of(first, last, slot_order, quantity_t, limit)
-    elif total > np.int64(LARGEST_QUANTITY_T * LOTS_PER_T) >> _SUM_SHIFT:
-        problem = TOO_MUCH
-    return problem, count, lowest, highest
+def whole_lots(quantity_t):
+    """Cut eight quantities likewise; the lots are still floats."""
+    return floor(quantity_t * spread(LOTS_PER_T * (1 + 4e-16)) + spread(1e-5))
 
 
 @compiled
-def _problem_of(first, last, slot_order, quantity_t, limit):
+def read_orders(
+    first, last, base, unit_shift, block_node, block_size, slot_order, quantity_t, limit, order,
+    offered_t, node,
+):  # fmt: skip
+    """Read the orders of the blocks from `first` to `last`, limits still in ticks.
+
+    `base` is the first block of the good. Returns a problem code (of the asks), whether all is
+    known, and the range of limits.
+    """
+    nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
+    lowest, highest, negative = far, near, nothing
+    sum_t, sum_usd_per_kg = spread(0.0), spread(0.0)  # not a number if a term is not
+    for b in range(np.uint64(first), np.uint64(last)):
+        slot, v = 8 * (np.int64(b) - base), block_node[b]
+        offered = gather(quantity_t, slot_order, 8 * np.int64(b))
+        usd_per_kg = within(gather(limit, slot_order, 8 * np.int64(b)), LARGEST_PRICE_USD_PER_KG)
+        offered = pick(count_from(0) < spread(block_size[b]), offered, spread(0.0))
+        negative |= offered < spread(0.0)
+        sum_t += offered
+        sum_usd_per_kg += usd_per_kg
+        lots_float = whole_lots(offered)
+        lots = whole(lots_float)
+        live = nothing < lots
+        price = pick(live, ticks_of(usd_per_kg, unit_shift), far)
+        store(order, PRICE, slot, price)
+        store(order, LOTS, slot, lots)
+        store(offered_t, 0, slot, ratio(lots_float, LOTS_PER_T))
+        node[LIVE, v] |= some(live)
+        lowest, highest = smaller(lowest, price), larger(highest, pick(live, price, near))
+    problem = OK
+    all_t, all_usd_per_kg = sum_of(sum_t), sum_of(sum_usd_per_kg)
+    if some(negative) or not all_t <= LARGEST_QUANTITY_T or all_usd_per_kg != all_usd_per_kg:
+        problem = _problem_of(first, last, block_size, slot_order, quantity_t, limit)
+    return problem, smallest(lowest), largest(highest)
+
+
+@compiled
+def _problem_of(first, last, block_size, slot_order, quantity_t, limit):
     """Name the first kind of problem, in the order of the codes, of orders that cannot be used."""
     problem = TOO_MUCH
-    for s in range(first, last):
-        offered, usd_per_kg = quantity_t[slot_order[s]], limit[slot_order[s]]
-        if usd_per_kg != usd_per_kg:
-            problem = min(problem, BAD_ASK_LIMIT)
-        if not 0.0 <= offered < np.inf:
-            problem = min(problem, BAD_ASK_QUANTITY)
+    for b in range(first, last):
+        for s in range(8 * b, 8 * b + block_size[b]):
+            offered, usd_per_kg = quantity_t[slot_order[s]], limit[slot_order[s]]
+            if usd_per_kg != usd_per_kg:
+                problem = min(problem, BAD_ASK_LIMIT)
+            if not 0.0 <= offered < np.inf:
+                problem = min(problem, BAD_ASK_QUANTITY)
     return problem
 
 
 @compiled
-def read_lanes(g, places, useful, unit, lane_cost, lane_limit_t, ticks, arc):
+def read_lanes(g, demands, useful, unit_shift, lane_cost, lane_limit_t, ticks, arc):
     """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
 
-    Lanes come as rows, origin by origin: one long loop is quicker than short ones. Returns a
-    problem code, the number of limited lanes, and the span of the costs of use.
+    Returns a problem code, the number of limited lanes, and the span of the costs of use.
     """
-    low, high, arcs = np.int64(0), np.int64(0), 0
-    wrong_cost, wrong_limit, limited = False, False, False
-    for i in range(len(ticks)):
-        usd_per_kg, limit_t = lane_cost[g, i], lane_limit_t[g, i]
-        wrong_cost |= not usd_per_kg > -np.inf
-        wrong_limit |= not limit_t >= 0.0
-        limited |= limit_t <= LARGEST_QUANTITY_T
-        c = to_ticks(usd_per_kg, 2 * LARGEST_PRICE_USD_PER_KG) * unit
-        c = c if usd_per_kg <= 2 * LARGEST_PRICE_USD_PER_KG else INF
-        low, high = min(low, c), max(high, c if c < useful else np.int64(0))
-        ticks[i] = c
-    if limited:
-        demands = len(ticks) // places
-        for i in range(len(ticks)):
-            if lane_limit_t[g, i] <= LARGEST_QUANTITY_T and ticks[i] < INF:
-                o, d = i // demands, i % demands
-                arc[arcs].tail, arc[arcs].head, arc[arcs].ticks = o, places + d, ticks[i]
-                arc[arcs].lots = to_lots(lane_limit_t[g, i])
-                ticks[i] = INF
-                arcs += 1
-    problem = BAD_FLOW_LIMIT if wrong_limit else OK
-    return BAD_COST if wrong_cost else problem, arcs, high - low
+    places, columns = ticks.shape
+    nothing, most, far = spread(np.int64(0)), spread(LARGEST_QUANTITY_T), spread(INF)
+    largest_cost = 2 * LARGEST_PRICE_USD_PER_KG
+    low, high, limited, arcs = nothing, nothing, nothing, 0
+    fine = spread(np.int64(-1))
+    fine_limit = fine
+    for o in range(places):
+        for d in range(0, columns, 8):
+            usd_per_kg = load_some(lane_cost, g, o * demands + d, demands - d, np.inf)
+            limit_t = load_some(lane_limit_t, g, o * demands + d, demands - d, np.inf)
+            fine &= spread(-np.inf) < usd_per_kg
+            fine_limit &= spread(0.0) <= limit_t
+            limited |= limit_t <= most
+            c = ticks_of(within(usd_per_kg, largest_cost), unit_shift)
+            c = pick(spread(largest_cost) < usd_per_kg, far, c)
+            low, high = smaller(low, c), larger(high, pick(c < spread(useful), c, nothing))
+            store(ticks, o, d, c)
+    if some(limited):
+        for o in range(places):
+            for d in range(demands):
+                limit_t = lane_limit_t[g, o * demands + d]
+                if limit_t <= LARGEST_QUANTITY_T and ticks[o, d] < INF:
+                    arc[arcs].tail, arc[arcs].head = o, places + d
+                    arc[arcs].ticks, arc[arcs].lots = ticks[o, d], to_lots(limit_t)
+                    ticks[o, d] = INF
+                    arcs += 1
+    problem = OK if bits(fine_limit) == ALL else BAD_FLOW_LIMIT
+    return problem if bits(fine) == ALL else BAD_COST, arcs, largest(high) - smallest(low)
 
 
 @compiled
@@ -198,23 +219,24 @@ def grains(bound, places):
     them along any path between places to stay below half a tick.
     """
     shift = GRAIN_BITS - math.frexp(np.float64(bound))[1]
-    bits = shift - 2 - math.frexp(np.float64(places // 2 + 2))[1]
-    return shift, 31 - max(1, min(31, bits))
+    spare = shift - 2 - math.frexp(np.float64(places // 2 + 2))[1]
+    return shift, 31 - max(1, min(31, spare))
 
 
 @compiled
-def price_lanes(arcs, places, useful, shift, tie_shift, tie_weight, rent, ticks, cost, arc):
-    """Write the costs, with the rents of quotas, in grains less the tie weights; lanes as rows.
+def price_lanes(arcs, useful, shift, tie_shift, tie_weight, rent, ticks, cost, arc):
+    """Write the costs, with the rents of quotas, in grains less the tie weights.
 
     A cost from `useful` on cannot be borne; such lanes are closed, since it might not fit either.
     """
-    for i in range(len(ticks)):
-        c = ticks[i] + rent[i]
-        grain = (c << shift) - (tie_weight[i] >> tie_shift)
-        cost[i] = grain if c < useful else INF
-    demands = len(ticks) // places
+    places, columns = ticks.shape
+    for o in range(places):
+        for d in range(0, columns, 8):
+            c = load(ticks, o, d) + load(rent, o, d)
+            grain = (c << spread(shift)) - (load(tie_weight, o, d) >> spread(tie_shift))
+            store(cost, o, d, pick(c < spread(useful), grain, spread(INF)))
     for a in range(arcs):
-        i = arc[a].tail * demands + arc[a].head - places
-        c = arc[a].ticks + rent[i]
-        grain = (c << shift) - (tie_weight[i] >> tie_shift)
+        o, d = arc[a].tail, arc[a].head - places
+        c = arc[a].ticks + rent[o, d]
+        grain = (c << shift) - (tie_weight[o, d] >> tie_shift)
         arc[a].cost = grain if c < useful else INF

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rare_market.clearing.jit import compiled
 from rare_market.clearing.problem import (
     FIRST,
     FLOW,
@@ -18,7 +19,6 @@ from rare_market.clearing.problem import (
     PRICE,
     ROOM,
     STEP,
-    compiled,
 )
 
 _COARSE = 50  # bits
@@ -62,11 +62,11 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
 @compiled
 def charge(g, classes, counted, rent, charged):
     """Write the sum of the rents of the quotas that count each lane."""
-    places = charged.shape[0]
+    places = len(charged)
     for o in range(places):
         for p in range(places):
             total = np.int64(0)
-            for k in range(len(rent)):
+            for k in range(len(counted)):
                 total += rent[k] if counted[k, g, o, p] else 0
             for d in range(p * classes, (p + 1) * classes):
                 charged[o, d] = total
@@ -86,15 +86,14 @@ def exact_value(use: np.ndarray) -> int:
 
 @compiled
 def add_use(
-    g, classes, shift, in_use, arcs, counted, ticks, order, node, arc, trade, use
+    g, classes, shift, nodes, in_use, arcs, counted, ticks, order, node, arc, trade, use
 ):  # fmt: skip
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
     The value does not fit a word. It is summed modulo 2^64 and in coarse units, each cut to a whole
     number: neither depends on the order of the terms, and :func:`exact_value` needs no more.
     """
-    places, demands = ticks.shape
-    nodes, quotas = places + demands, len(counted)
+    places, quotas = len(ticks), len(counted)
     value, coarse = np.int64(0), np.int64(0)
     for v in range(nodes):
         sign = -1 if v < places else 1

@@ -33,10 +33,12 @@ _MOST_FRACTIONS = 4  # rents whose neighbours are tried both ways
 
 def enforce(
     quotas: Quotas,
-    goods: int,
     market: tuple[np.ndarray, ...],
     pivot_limit: int,
-    results: tuple[np.ndarray, ...],
+    answer: np.ndarray,
+    noted: np.ndarray,
+    flow_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
 ) -> np.ndarray:
     """Find the rents at which every quota is kept, and publish the goods concerned again.
 
@@ -44,14 +46,14 @@ def enforce(
     ----------
     quotas
         all of them; those that do not bind cost nothing.
-    goods
-        how many there are.
     market
         what :func:`rare_market.clearing.month.clear_goods` reads: layout, orders, lanes, hint.
     pivot_limit
         per good.
-    results
+    answer, noted
         of the month without quotas; written over.
+    flow_t, price_usd_per_kg
+        ``[good, origin, demand node]`` and ``[good, node]``, parts of this answer.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def enforce(
         ``[quota]`` rents, USD/kg.
     """
     quota_t = np.asarray(quotas.quota_t, dtype=np.float64)
-    count = len(quota_t)
+    count, goods = len(quota_t), len(flow_t)
     quotas = Quotas(
         np.ascontiguousarray(quotas.quota_goods, dtype=np.bool_),
         np.ascontiguousarray(quotas.quota_origin, dtype=np.int64),
@@ -74,14 +76,13 @@ def enforce(
     if not (quota_t >= 0).all():
         raise ValueError("quota_t must be a number not below 0.")
     lots = np.floor(np.minimum(quota_t, LARGEST_QUANTITY_T) * LOTS_PER_T * (1 + 4e-16) + 1e-5)
-    flow_t = results[2][0]
     places = flow_t.shape[1]
     counted = lanes_counted(quotas, places)
     to_place_t = flow_t.reshape(goods, places, places, -1).sum(axis=3)
     used = (counted * to_place_t).sum(axis=(1, 2, 3)) * LOTS_PER_T
     rent_usd_per_kg = np.zeros(count)
     hint = market[-1]
-    market = (*market[:-1], results[3][0].copy())  # hints: prices without quotas, then of trials
+    market = (*market[:-1], price_usd_per_kg.copy())  # hints: prices without quotas, then of trials
     for group in _groups(quotas.quota_goods):
         if (used[group] <= lots[group] + 0.5).all():
             continue
@@ -91,11 +92,11 @@ def enforce(
         def solve(
             rents: list[int], lanes: np.ndarray = lanes, which: np.ndarray = which
         ) -> list[int]:
-            use = np.zeros(len(rents) + 2, dtype=np.int64)
-            row = np.array([rents], dtype=np.int64)
-            trial: Any = (lanes, row, np.zeros(0), row[0], pivot_limit, *results, use)
-            clear_goods(which, *market, *trial)
-            return [*use[:-2].tolist(), exact_value(use)]
+            trial = np.zeros((3, len(rents) + 2), dtype=np.int64)
+            trial[0, :-2] = trial[2, :-2] = rents
+            unpublished: Any = (lanes, trial, np.zeros(0), pivot_limit, answer, noted)
+            clear_goods(which, *market, *unpublished)
+            return [*trial[1, :-2].tolist(), exact_value(trial[1])]
 
         top = _top_rent(market)
         if len(group) == 1:
@@ -105,8 +106,9 @@ def enforce(
             rents, weights, rent = _search_one(solve, int(lots[group[0]]), top, min(last, top))
         else:
             rents, weights, rent = _search_several(solve, [int(lots[k]) for k in group], top)
-        mix = (np.array(rents, dtype=np.int64), np.array(weights), np.array(rent, dtype=np.int64))
-        final: Any = (lanes, *mix, pivot_limit, *results, np.zeros(2, dtype=np.int64))
+        mix = np.zeros((2 + len(rents), len(group) + 2), dtype=np.int64)
+        mix[0, :-2], mix[2:, :-2] = rent, rents
+        final: Any = (lanes, mix, np.array(weights), pivot_limit, answer, noted)
         clear_goods(which, *market, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg
@@ -129,7 +131,7 @@ def _groups(covers: np.ndarray) -> list[list[int]]:
 
 def _top_rent(market: tuple[np.ndarray, ...]) -> int:
     """No trade is worth this rent; in quarters of a tick, odd."""
-    ask_limit, bid_limit, cost = market[5], market[7], market[8]
+    ask_limit, bid_limit, cost = market[-6], market[-4], market[-3]
     most = LARGEST_PRICE_USD_PER_KG
     top = min(most, bid_limit.max(initial=-most))
     least = max(-most, ask_limit.min(initial=most)) + max(-2 * most, cost.min(initial=0.0))
@@ -147,7 +149,7 @@ def _last_rent(
         return -1
     places, demands = flow_t.shape[1:]
     with np.errstate(invalid="ignore"):
-        gain = hint[:, None, places:] - hint[:, :places, None] - market[8]
+        gain = hint[:, None, places:] - hint[:, :places, None] - market[-3]
     used = np.repeat(counted, demands // places, axis=2) & (flow_t > 0) & np.isfinite(gain)
     by_gain = np.argsort(gain[used])
     sold_t = np.cumsum(flow_t[used][by_gain])

@@ -14,10 +14,24 @@ below and above its price, and looks for the one beyond when it passes one.
 # mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from rare_market.clearing.eights import (
+    bits,
+    count_from,
+    larger,
+    largest,
+    load,
+    load_some,
+    lowest_bit,
+    pick,
+    smaller,
+    smallest,
+    spread,
+    store,
+    total,
+)
+from rare_market.clearing.jit import compiled
 from rare_market.clearing.problem import (
     ARC,
     EXTRA,
@@ -29,6 +43,7 @@ from rare_market.clearing.problem import (
     INF,
     INSIDE,
     LARGEST_PRICE_USD_PER_KG,
+    LIVE,
     LOTS,
     LOW,
     PARENT,
@@ -36,8 +51,8 @@ from rare_market.clearing.problem import (
     ROOM,
     STEP,
     UNLIMITED,
-    compiled,
-    to_ticks,
+    ticks_of,
+    within,
 )
 
 EMPTY, FULL, IN_TREE = 0, 1, 2  # state of a limited lane
@@ -45,47 +60,65 @@ _FARTHEST = np.int64(3 << 58)  # no real order or lane is as far
 
 
 @compiled
-def start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc):
+def start(
+    g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs, block_node, first, middle,
+    last, order, cost, node, arc, masked,
+):  # fmt: skip
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
 
     Roots start with a step of no lots at their price, so that any prices can start the search.
-    Nodes without orders get prices at which they can never join.
+    Nodes without orders get prices at which they can never join. The asks are in the blocks from
+    `first` to `middle`, the bids in those up to `last`.
     """
-    places, demands = cost.shape
-    nodes = places + demands
-    guess, tick = (lowest + highest) >> 1, np.int64(1) << shift
-    for v in range(nodes):
-        ticks = guess
+    guess, tick = spread((lowest + highest) >> 1), np.int64(1) << shift
+    nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
+    for v in range(0, nodes, 8):
+        own, ticks = count_from(v), guess
         if len(hint) > 0:
-            usd_per_kg = hint[g, v]
+            usd_per_kg = load_some(hint, g, v, nodes - v, np.nan)
             known = usd_per_kg == usd_per_kg
-            hinted = to_ticks(usd_per_kg if known else 0.0, LARGEST_PRICE_USD_PER_KG) * unit
-            ticks = min(max(hinted if known else guess, lowest), highest)
-        dead = FAR if v < places else -FAR
-        node[PRICE, v] = ticks << shift if node[FIRST, v + 1] > node[FIRST, v] else dead
-        node[PARENT, v], node[ARC, v], node[FLOW, v], node[ROOM, v] = v, -1, 0, 0
-        node[INSIDE, v] = v  # names the tree
-    for d in range(demands):
-        v = places + d
-        least, origin = INF, v
+            usd_per_kg = within(usd_per_kg, LARGEST_PRICE_USD_PER_KG)
+            ticks = pick(known, ticks_of(usd_per_kg, unit_shift), guess)
+            ticks = smaller(larger(ticks, spread(lowest)), spread(highest))
+        dead = pick(own < spread(places), far, near)
+        live = nothing < load(node, LIVE, v)
+        store(node, PRICE, v, pick(live, ticks << spread(shift), dead))
+        store(node, PARENT, v, own)
+        store(node, INSIDE, v, own)  # names the tree
+        store(node, ARC, v, spread(np.int64(-1)))
+        store(node, FLOW, v, nothing)
+        store(node, ROOM, v, nothing)
+        store(node, LOW, v, near)
+        store(node, HIGH, v, far)
+        store(node, EXTRA, v, nothing)
+    for v in range(places, nodes, 8):
+        least, origin = spread(INF), count_from(v)
         for o in range(places):
-            landed = cost[o, d] + node[PRICE, o]
-            origin = o if landed < least else origin
-            least = min(least, landed)
-        if least <= node[PRICE, v] + tick:  # the hint has lost the tie weights
-            node[PRICE, v], node[ROOM, v] = least, UNLIMITED
-            node[PARENT, v], node[INSIDE, v] = origin, origin
-    _join(tick, cost, node)
-    for v in range(nodes):
-        p, sells = node[PRICE, v], v < places
-        used, low, high = np.int64(0), -FAR, FAR  # asks below the price, bids from it on
-        for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
-            x, lots = order[PRICE, s], order[LOTS, s]
-            used += lots if (x < p) == sells else 0
-            low = max(low, x if x < p else -FAR)
-            high = min(high, FAR if x < p else x)
-        node[LOW, v], node[HIGH, v] = low, high
-        node[EXTRA, v] = -used if sells else used
+            landed = load(cost, o, v - places) + spread(node[PRICE, o])
+            origin = pick(landed < least, spread(o), origin)
+            least = smaller(landed, least)
+        price = load(node, PRICE, v)
+        hangs = least <= price + spread(tick)  # the hint has lost the tie weights
+        origin = pick(hangs, origin, count_from(v))
+        store(node, PRICE, v, pick(hangs, least, price))
+        store(node, ROOM, v, hangs & spread(UNLIMITED))
+        store(node, PARENT, v, origin)
+        store(node, INSIDE, v, origin)
+    _join(tick, places, nodes, cost, node, masked)
+    for b in range(first, middle):  # asks below the price are used
+        v, slot = block_node[b], 8 * (b - first)
+        x = load(order, PRICE, slot)
+        below = x < spread(node[PRICE, v])
+        node[EXTRA, v] -= total(below & load(order, LOTS, slot))
+        node[LOW, v] = max(node[LOW, v], largest(pick(below, x, near)))
+        node[HIGH, v] = min(node[HIGH, v], smallest(pick(below, far, x)))
+    for b in range(middle, last):  # bids from it on
+        v, slot = block_node[b], 8 * (b - first)
+        x = load(order, PRICE, slot)
+        below = x < spread(node[PRICE, v])
+        node[EXTRA, v] += total(pick(below, nothing, load(order, LOTS, slot)))
+        node[LOW, v] = max(node[LOW, v], largest(pick(below, x, near)))
+        node[HIGH, v] = min(node[HIGH, v], smallest(pick(below, far, x)))
     for a in range(arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = EMPTY
@@ -97,36 +130,55 @@ def start(g, shift, lowest, highest, unit, hint, arcs, order, cost, node, arc):
 
 
 @compiled
-def _join(tick, cost, node):
+def _join(tick, places, nodes, cost, node, masked):
     """Join trees that a lane connects to less than a tick: the hint has lost the tie weights."""
-    places, demands = cost.shape
-    nodes = places + demands
     for r in range(places):
         if node[PARENT, r] != r or node[PRICE, r] == FAR:
             continue
-        gap, tail = tick, -1
-        for o in range(places):
-            if node[INSIDE, o] == r:
-                least = INF
-                for d in range(demands):
-                    v = places + d
-                    slack = cost[o, d] - node[PRICE, v]
-                    least = min(least, slack if node[INSIDE, v] != r else INF)
-                least += node[PRICE, o]
-                tail = o if least < gap else tail
-                gap = min(gap, least)
+        gap, tail, name = tick, -1, spread(r)
+        for v in range(places, nodes, 8):  # heads of lanes that leave the tree
+            inside, price = load(node, INSIDE, v) == name, load(node, PRICE, v)
+            store(masked, 0, v - places, pick(inside, spread(-INF), price))
+        for first in range(0, places, 8):
+            members = bits(load(node, INSIDE, first) == name)
+            while members:
+                o = first + lowest_bit(members)
+                members &= members - 1
+                if o < places:
+                    least = spread(INF)
+                    for d in range(0, nodes - places, 8):
+                        least = smaller(least, load(cost, o, d) - load(masked, 0, d))
+                    near = smallest(least) + node[PRICE, o]
+                    tail = o if near < gap else tail
+                    gap = min(gap, near)
         if tail >= 0:
-            head = places
-            while cost[tail, head - places] + node[PRICE, tail] - node[PRICE, head] != gap or (
-                node[INSIDE, head] == r
-            ):
-                head += 1
-            tree = node[INSIDE, head]
-            for v in range(nodes):
-                moved = node[INSIDE, v] == r
-                node[PRICE, v] -= gap if moved else 0
-                node[INSIDE, v] += tree - r if moved else 0
+            head = places + _head(tail, gap - node[PRICE, tail], cost, masked)
+            _shift(r, -gap, node[INSIDE, head], nodes, node)
             _hang(tail, r, head, -1, 0, UNLIMITED, node)
+
+
+@compiled
+def _head(tail, gap, cost, masked):
+    """Say at which lane of an origin cost less masked price is `gap`, of several the first."""
+    d, found = 0, bits(load(cost, tail, 0) - load(masked, 0, 0) == spread(gap))
+    while found == 0:
+        d += 8
+        found = bits(load(cost, tail, d) - load(masked, 0, d) == spread(gap))
+    return d + lowest_bit(found)
+
+
+@compiled
+def _shift(piece, gap, tree, nodes, node):
+    """Shift the prices of a piece of a tree, which then is inside another; returns the largest."""
+    farthest = spread(np.int64(0))
+    for v in range(0, nodes, 8):
+        inside, price = load(node, INSIDE, v), load(node, PRICE, v)
+        moved = inside == spread(piece)
+        price += moved & spread(gap)
+        store(node, PRICE, v, price)
+        store(node, INSIDE, v, pick(moved, spread(tree), inside))
+        farthest = larger(farthest, moved & larger(price, spread(np.int64(0)) - price))
+    return largest(farthest)
 
 
 @compiled
@@ -145,11 +197,14 @@ def _hang(v, top, outer, arc, flow, room, node):
 @compiled
 def _settle(places, nodes, node):
     """Bring what each node lacks along its tree, from the order at the root."""
-    for u in range(nodes):
-        more = node[EXTRA, u]
-        if more != 0:
-            v = np.uint32(u)
-            parent = np.uint32(node[PARENT, v])
+    nothing = spread(np.int64(0))
+    for first in range(0, nodes, 8):
+        lacking = load(node, EXTRA, first)
+        left = bits((lacking < nothing) | (nothing < lacking))
+        while left:
+            v = np.uint32(first + lowest_bit(left))
+            left &= left - 1
+            more, parent = node[EXTRA, v], np.uint32(node[PARENT, v])
             while parent != v:
                 node[FLOW, v] += more if v >= places else -more
                 v = parent
@@ -160,65 +215,71 @@ def _settle(places, nodes, node):
 @compiled
 def look_beyond(v, step, sign, order, node):
     """Lots of node v at the price `step`, and the next price beyond it, up (sign 1) or down."""
-    # turning all bits turns the order of whole numbers around, and is quicker than a product
+    # turning all bits turns the order of whole numbers around
     flip = np.int64(0) if sign > 0 else np.int64(-1)
-    size, beyond, near = np.int64(0), FAR, step ^ flip
-    for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
-        x = order[PRICE, s] ^ flip
-        size += order[LOTS, s] if x == near else 0
-        beyond = min(beyond, x if x > near else FAR)
-    return size, max(beyond ^ flip, -FAR)
+    size, beyond = spread(np.int64(0)), spread(FAR)
+    turn, near = spread(flip), spread(step ^ flip)
+    for s in range(node[FIRST, v], node[FIRST, v + 1], 8):
+        x = load(order, PRICE, s) ^ turn
+        size += (x == near) & load(order, LOTS, s)
+        beyond = smaller(beyond, pick(near < x, x, spread(FAR)))
+    return total(size), max(smallest(beyond) ^ flip, -FAR)
 
 
 @compiled
-def search(limit, arcs, order, cost, node, arc, masked):
+def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
     """Move one piece of a tree at a time until every order and lane is in range.
 
     Returns whether that succeeded within `limit` moves.
     """
-    places, demands = cost.shape
-    nodes = places + demands
+    nothing, no_gap, no_price = spread(np.int64(0)), spread(INF), spread(-INF)
     for _ in range(limit):
         # the link furthest out of its range is cut
-        missing, top = np.int64(0), 0
-        for v in range(nodes):
-            flow = node[FLOW, v]
-            beyond = max(-flow, flow - node[ROOM, v])
-            top = v if beyond > missing else top
-            missing = max(missing, beyond)
-            node[EXTRA, v] = 0
+        worst = nothing
+        for v in range(0, nodes, 8):
+            flow = load(node, FLOW, v)
+            beyond = larger(nothing - flow, flow - load(node, ROOM, v))
+            store(node, GAP, v, beyond)
+            store(node, EXTRA, v, nothing)
+            worst = larger(worst, beyond)
+        missing = largest(worst)
         if missing == 0:
             return True
+        top = _find(missing, nodes, node)
         rises, piece = _cut(top, missing, places, nodes, node, arc)
         # the rows of the next order ahead of a price, and behind it
         sign, ahead, behind = (1, HIGH, LOW) if rises else (-1, LOW, HIGH)
 
         # how far until an order, an unlimited lane or a limited lane becomes indifferent?
-        step_gap = _FARTHEST
-        step_at: Any = 0
-        for v in range(nodes):
-            gap = sign * (node[ahead, v] - node[PRICE, v])
-            gap = gap if node[INSIDE, v] == piece else INF
-            node[GAP, v] = gap
-            step_at = v if gap < step_gap else step_at
-            step_gap = min(step_gap, gap)
-        for d in range(demands):  # lanes that matter lead into a piece that rises, or out of it
-            v = places + d
-            masked[d] = node[PRICE, v] if (node[INSIDE, v] == piece) == rises else -INF
-        lane_gap, lane_tail = _FARTHEST, -1
-        for o in range(places):
-            least = INF
-            for d in range(demands):
-                least = min(least, cost[o, d] - masked[d])
-            least += INF if (node[INSIDE, o] == piece) == rises else node[PRICE, o]
-            lane_tail = o if least < lane_gap else lane_tail
-            lane_gap = min(lane_gap, least)
+        turn, name = spread(np.int64(0) if rises else np.int64(-1)), spread(piece)
+        least = no_gap
+        for v in range(0, nodes, 8):
+            gap = load(node, ahead, v) - load(node, PRICE, v)
+            gap = pick(load(node, INSIDE, v) == name, (gap ^ turn) - turn, no_gap)
+            store(node, GAP, v, gap)
+            least = smaller(least, gap)
+        step_gap = smallest(least)
+        # lanes that matter lead into a piece that rises, or out of it
+        for d in range(0, nodes - places, 8):
+            least = no_gap
+            for o in range(places):
+                stays = (node[INSIDE, o] == piece) == rises
+                least = smaller(least, load(cost, o, d) + spread(INF if stays else node[PRICE, o]))
+            store(masked, 0, d, least)
+        lane_least = no_gap
+        for d in range(0, nodes - places, 8):
+            matters = (load(node, INSIDE, places + d) == name) ^ turn
+            heads = pick(matters, load(node, PRICE, places + d), no_price)
+            lane_least = smaller(lane_least, load(masked, 0, d) - heads)
+            store(masked, 0, d, heads)
+        lane_gap = smallest(lane_least)
         arc_gap, arc_at = _FARTHEST, -1
         if arcs > 0:
             arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
         while True:
             if step_gap <= min(lane_gap, arc_gap) and step_gap < _FARTHEST:
-                gap, enter, outer = step_gap, step_at, step_at
+                enter = _find(step_gap, nodes, node)
+                gap, outer = step_gap, enter
                 step = node[ahead, enter]
                 size, beyond = look_beyond(enter, step, sign, order, node)
                 node[ahead, enter] = beyond
@@ -230,7 +291,7 @@ def search(limit, arcs, order, cost, node, arc, masked):
                 node[EXTRA, enter] -= sign * size
                 node[behind, enter] = step
                 node[GAP, enter] = sign * (beyond - node[PRICE, enter])
-                step_gap, step_at = _nearest_step(nodes, node)
+                step_gap = _least(nodes, node)
             elif arc_gap < lane_gap:
                 tail, head, size = arc[arc_at].tail, arc[arc_at].head, arc[arc_at].lots
                 gap, filling = arc_gap, arc[arc_at].state == EMPTY
@@ -246,29 +307,53 @@ def search(limit, arcs, order, cost, node, arc, masked):
                 node[EXTRA, head] -= size if filling else -size
                 node[EXTRA, tail] += size if filling else -size
                 arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
-            elif lane_tail >= 0:
-                d = 0
-                while cost[lane_tail, d] - masked[d] + node[PRICE, lane_tail] != lane_gap:
-                    d += 1
-                enter, outer = (places + d, lane_tail) if rises else (lane_tail, places + d)
+            elif lane_gap < _FARTHEST:
+                tail, head = _lane(lane_gap, piece, rises, places, cost, node, masked)
+                enter, outer = (head, tail) if rises else (tail, head)
                 gap, entering, flow, room = lane_gap, -1, np.int64(0), UNLIMITED
                 break
             else:
                 return False
 
         # shift the piece, hang it on what became indifferent, and settle what is missing
-        farthest, gap = np.int64(0), sign * gap
-        renamed = (enter if outer == enter else node[INSIDE, outer]) - piece
-        for v in range(nodes):
-            moved = node[INSIDE, v] == piece
-            node[PRICE, v] += gap if moved else 0
-            node[INSIDE, v] += renamed if moved else 0
-            farthest = max(farthest, abs(node[PRICE, v]) if moved else np.int64(0))
-        if farthest > _FARTHEST >> 2:
+        tree = enter if outer == enter else node[INSIDE, outer]
+        if _shift(piece, sign * gap, tree, nodes, node) > _FARTHEST >> 2:
             return False
         _hang(enter, top, outer, entering, flow, room, node)
         _settle(places, nodes, node)
     return False
+
+
+@compiled
+def _lane(gap, piece, rises, places, cost, node, masked):
+    """Return tail and head of the unlimited lane that is indifferent after `gap`."""
+    for o in range(places):
+        if (node[INSIDE, o] == piece) != rises:
+            beyond = spread(gap - node[PRICE, o])
+            for d in range(0, cost.shape[1], 8):
+                found = bits(load(cost, o, d) - load(masked, 0, d) == beyond)
+                if found:
+                    return o, places + d + lowest_bit(found)
+    return 0, places
+
+
+@compiled
+def _find(amount, nodes, node):
+    """Say which node's gap this is, of several the first."""
+    v, found = 0, bits(load(node, GAP, 0) == spread(amount))
+    while found == 0:
+        v += 8
+        found = bits(load(node, GAP, v) == spread(amount))
+    return v + lowest_bit(found)
+
+
+@compiled
+def _least(nodes, node):
+    """Return the least gap."""
+    least = load(node, GAP, 0)
+    for v in range(8, nodes, 8):
+        least = smaller(least, load(node, GAP, v))
+    return smallest(least)
 
 
 @compiled
@@ -298,16 +383,6 @@ def _cut(top, missing, places, nodes, node, arc):
             node[INSIDE, v] = name + (top - name if joins else 0)
         if grown == 0:
             return rises, top
-
-
-@compiled
-def _nearest_step(nodes, node):
-    """Next order of the piece."""
-    gap, at = _FARTHEST, 0
-    for v in range(nodes):
-        at = v if node[GAP, v] < gap else at
-        gap = min(gap, node[GAP, v])
-    return gap, at
 
 
 @compiled

@@ -1,0 +1,25 @@
+"""How the kernels are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+from numba import njit
+
+_njit: Any = partial(njit, cache=True, error_model="numpy")  # its types lack the option _nrt
+
+
+def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
+    """Compile a kernel; no fastmath and no threads, so that results are the same everywhere.
+
+    It may not make arrays: then numba counts no references, which would cost more than the work.
+    It is put where it is called: to pass a table means to copy seven words.
+    """
+    return cast(Kernel, _njit(_nrt=False, forceinline=True)(kernel))
+
+
+def compiled_with_arrays[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
+    """Compile a kernel that makes arrays."""
+    return cast(Kernel, _njit(_nrt=True)(kernel))
