@@ -45,7 +45,9 @@ REASON = {name: i for i, name in enumerate(REASONS)}
 CARRIER, ECONOMY, STATE = (KIND[name] for name in ("carrier", "economy", "state"))
 GOODS, FREIGHT, IMPORT_DUTY, EXPORT_TAX, RESOURCE_TAX, SCARCITY_RENT = range(6)  # of REASONS
 NO_GOOD = -1
-ROOM = 2**17  # payments in a piece of memory so large that the system hands it out in few pages
+# payments in one piece of memory: so large that the system hands it out in large pages, of which
+# only those are taken that are written to
+ROOM = 2**20
 NOTHING, NO_TONNES = np.zeros(0, dtype=np.int64), np.zeros(0)  # where no goods are paid for
 
 
