@@ -42,7 +42,6 @@ PRIORS: dict[str, tuple[float, float]] = {
     "speculation_months": (0.2, 6.0),
     "parity_response": (0.1, 2.0),
     "smuggling_half_margin_share": (0.5, 20.0),
-    "licence_fall_per_month": (0.05, 0.6),
     "trend_months": (2.0, 9.0),
     "stock_adjust_months": (2.0, 8.0),
     "storage_response": (0.2, 1.5),

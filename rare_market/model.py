@@ -140,7 +140,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board = PriceBoard(
             *world.start, s.trend_months, s.expectation_months, s.quote_band_share
         )
-        self.licence_holders = LicenceHolders(s.licence_fall_per_month, s.sales_memory_months)
+        self.licence_holders = LicenceHolders(s.sales_memory_months)
         self._announced_share = np.zeros(len(data.catalogue.places))
         self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
         self.ask_accounts = self._trading_accounts(self.book.asks.place, self.book.ask_part)

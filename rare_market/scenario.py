@@ -158,14 +158,6 @@ class Scenario:
         6.0, "months", 1.0, 60.0, "time in which smuggling follows its margin", "assumed"
     )
 
-    licence_fall_per_month: float = parameter(
-        0.4,
-        "1/month",
-        0.0,
-        1.0,
-        "part of their ask that holders of unsold export licences give up in a month",
-    )
-
     # stocks and production
     sales_memory_months: float = parameter(4.0, "months", 1.0, 24.0, "memory of expected sales")
     stock_adjust_months: float = parameter(

@@ -48,7 +48,6 @@ ABLATIONS: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {
     "hoarding on past rises": ({"hoarding_response": 0.0}, ()),
     "alarm": ({"alarm_response": 0.0}, ()),
     "speculators": ({"speculation_months": 0.0}, ()),
-    "sticky licence rents": ({"licence_fall_per_month": 1.0}, ()),
     "smuggling": ({"smuggling_most_share": 0.0}, ()),
     "thrift": ({"thrift_elasticity": 0.0}, ()),
     "substitution": ({"switch_elasticity": 0.0}, ()),

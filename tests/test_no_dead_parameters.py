@@ -38,7 +38,6 @@ LATE: dict[str, dict[str, Any]] = {
     **{
         name: {"start_year": 2007, "years": 12, "policies": PAST.policies}
         for name in (
-            "licence_fall_per_month",
             "parity_response",
             "debt_share",
             "debt_rate_per_year",

@@ -1,4 +1,4 @@
-"""Holders of export licences: they ask a price for letting a tonne leave, and lower it slowly.
+"""Holders of export licences: they ask a price for letting a tonne leave, and lower it by and by.
 
 A licence that is not used this month can be used later, so its holder does not give it away because
 trade is slack today: the rent of a quota falls more slowly than the scarcity that made it.
@@ -11,22 +11,20 @@ import numpy as np
 from rare_market.regime import ExportQuota
 
 
-def licence_ask_usd_per_kg(
-    rent_usd_per_kg: float, used_share: float, fall_per_month: float
-) -> float:
+def licence_ask_usd_per_kg(rent_usd_per_kg: float, used_share: float) -> float:
     r"""Rent that holders ask next month, from the last one and the part of the licences it sold.
 
-    .. math:: a' = R\,[1 - \delta\,(1 - u)], \qquad R = a + \lambda
+    .. math:: a' = u R, \qquad R = a + \lambda
 
     Buyers paid :math:`R`: what was asked and, where the whole tonnage left (:math:`u = 1`), its
-    shadow price :math:`\lambda` on top. Sold out, holders ask that again; unsold, they give up part
-    :math:`\delta` of it in a month (prices of a durable right are sticky downwards: Genesove and
-    Mayer 2001; half of the Chinese quota of 2011 went unused at 46 to 48 USD/kg).
+    shadow price :math:`\lambda` on top. Sold out, holders ask that again; unsold, they give up the
+    part that they could not sell (half of the Chinese quota of 2011 went unused at 46 to 48
+    USD/kg).
 
-    >>> licence_ask_usd_per_kg(40.0, 1.0, 0.2), licence_ask_usd_per_kg(40.0, 0.5, 0.2)
-    (40.0, 36.0)
+    >>> licence_ask_usd_per_kg(40.0, 1.0), licence_ask_usd_per_kg(40.0, 0.5)
+    (40.0, 20.0)
     """
-    return rent_usd_per_kg * (1.0 - fall_per_month * (1.0 - used_share))
+    return rent_usd_per_kg * used_share
 
 
 def let_out_t(quota: ExportQuota, flow_t: np.ndarray) -> float:
@@ -42,14 +40,12 @@ class LicenceHolders:
 
     Parameters
     ----------
-    fall_per_month
-        part of their ask that holders of unsold licences give up in a month.
     memory_months
         of the part of the licences sold.
     """
 
-    def __init__(self, fall_per_month: float, memory_months: float) -> None:
-        self._fall_per_month, self._memory_months = fall_per_month, memory_months
+    def __init__(self, memory_months: float) -> None:
+        self._memory_months = memory_months
         self._ask_usd_per_kg: dict[tuple[int, bytes], float] = {}
         self._used_share: dict[tuple[int, bytes], float] = {}
 
@@ -86,7 +82,7 @@ class LicenceHolders:
             share = min(max(sold_t / left_t[i], 0.0), 1.0) if left_t[i] > 0.0 else 1.0
             rent[i] = self.ask_usd_per_kg(quota) + scarcity_usd_per_kg[i]
             used[key] = self._smoothed(key, share)
-            asks[key] = licence_ask_usd_per_kg(float(rent[i]), used[key], self._fall_per_month)
+            asks[key] = licence_ask_usd_per_kg(float(rent[i]), used[key])
         self._ask_usd_per_kg, self._used_share = asks, used
         return rent
 

@@ -24,7 +24,7 @@ def sell(holders: LicenceHolders, share: float, scarcity: float, terms: Terms = 
 
 
 def holders(share: float, scarcity: float, terms: Terms = TIGHT) -> LicenceHolders:
-    some = LicenceHolders(fall_per_month=0.2, memory_months=1.0)
+    some = LicenceHolders(memory_months=1.0)
     assert sell(some, share, scarcity, terms) == scarcity
     return some
 
@@ -37,19 +37,19 @@ def test_licences_sold_out_are_asked_the_same_rent_again():
     assert holders(1.0, 40.0).ask_usd_per_kg(TIGHT) == 40.0
 
 
-def test_unsold_licences_are_let_go_slowly():
-    """With nothing sold a fifth a month, with half sold a tenth."""
-    assert holders(0.0, 40.0).ask_usd_per_kg(TIGHT) == pytest.approx(32.0)
-    assert holders(0.5, 40.0).ask_usd_per_kg(TIGHT) == pytest.approx(36.0)
-    assert licence_ask_usd_per_kg(40.0, 0.0, 0.0) == 40.0
+def test_what_could_not_be_sold_is_taken_off_the_ask():
+    """With nothing sold all of it, with half sold a half."""
+    assert holders(0.0, 40.0).ask_usd_per_kg(TIGHT) == 0.0
+    assert holders(0.5, 40.0).ask_usd_per_kg(TIGHT) == pytest.approx(20.0)
+    assert licence_ask_usd_per_kg(40.0, 0.75) == 30.0
 
 
 def test_one_month_without_trade_says_little():
     """Holders look at the share sold over some months."""
-    some = LicenceHolders(fall_per_month=0.2, memory_months=4.0)
+    some = LicenceHolders(memory_months=4.0)
     sell(some, 1.0, 40.0)
     assert sell(some, 0.0, 0.0) == 40.0
-    assert some.ask_usd_per_kg(TIGHT) == pytest.approx(40.0 * (1.0 - 0.2 / 4.0))
+    assert some.ask_usd_per_kg(TIGHT) == pytest.approx(40.0 * (1.0 - 1.0 / 4.0))
 
 
 def test_a_treasury_asks_nothing_and_an_ended_quota_is_forgotten():
@@ -61,19 +61,14 @@ def test_a_treasury_asks_nothing_and_an_ended_quota_is_forgotten():
 
 
 def test_a_rent_outlives_the_scarcity_that_made_it():
-    """A tight quota, then a wide one: the rent fades, sooner where holders let go at once."""
-
-    def rents(fall_per_month: float) -> list[float]:
-        quotas = [
-            ExportQuota(start_year=2024.0, duration_years=0.5, quota_t_per_year=10_000.0),
-            ExportQuota(start_year=2024.5, duration_years=1.5, quota_t_per_year=90_000.0),
-        ]
-        market = RareEarthMarket(Scenario(years=1, licence_fall_per_month=fall_per_month), quotas)
-        for _ in range(10):
-            market.step()
-        return [float(r.max()) for r in market.records.quota_rent_usd_per_kg]
-
-    slow, quick = rents(0.2), rents(1.0)
-    assert slow[5] > 0.0
-    assert 0.0 < slow[9] < slow[6]
-    assert quick[9] < slow[9]
+    """A tight quota, then a wide one: the rent fades over months."""
+    quotas = [
+        ExportQuota(start_year=2024.0, duration_years=0.5, quota_t_per_year=10_000.0),
+        ExportQuota(start_year=2024.5, duration_years=1.5, quota_t_per_year=90_000.0),
+    ]
+    market = RareEarthMarket(Scenario(years=1), quotas)
+    for _ in range(10):
+        market.step()
+    rents = [float(r.max()) for r in market.records.quota_rent_usd_per_kg]
+    assert rents[5] > 0.0
+    assert 0.0 < rents[9] < rents[6]
