@@ -159,7 +159,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.commitments: dict[int, Commitment] = {}
         self.content = Content(touches, data.catalogue, world.heaps_t())
         self.period = 0
-        self._feeds: dict[bytes, np.ndarray] = {}  # of the goods under rules on content
         self.usual_t: dict[tuple[str, int, int], np.ndarray] = {}
         self.bulletin = self._bulletin()
 
@@ -505,9 +504,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         for rule in rules:
             counts = np.logical_or.accumulate(rule.touch.stages)  # goods follow plants in stage
             touched = (self.content.offered(rule.touch) > 0.0).any(axis=1)
-            if (key := rule.goods.tobytes()) not in self._feeds:
-                self._feeds[key] = self.data.recipes.feeds_of(rule.goods) & ~scrap
-            feeds = self._feeds[key] & counts[c.stage] & touched
+            feeds = self.data.recipes.feeds_of(rule.goods) & counts[c.stage] & touched & ~scrap
             follow.append(rule._replace(goods=feeds, places=places != rule.touch.state))
         return tuple(follow)
 

@@ -459,11 +459,8 @@ def _pass_to_sellers(
         sold = np.nonzero(paid[part] != 0.0)[0]
         if len(sold) == 0:
             continue
-        good, fill_t, here = (
-            asks.good[part][sold],
-            clearing.ask_fill_t[part][sold],
-            origin + 0 * sold,
-        )
+        good, fill_t = asks.good[part][sold], clearing.ask_fill_t[part][sold]
+        here = np.full(len(sold), origin)
         ledger.pay(("state", here), (kind, here), "scarcity_rent", paid[part][sold], good, fill_t)
         holder = cohorts[kind]
         if isinstance(holder, Producers | Processors):

@@ -23,7 +23,6 @@ MOMENT = 1e-9  # years: dates closer than this are the same
 NO_LIMIT_MUSD = 1e6
 ANYWHERE = "any"
 NO_PLACE = -1
-type Reader = Callable[[Catalogue, str, str], np.ndarray]  # of a text, for its owner
 # columns of the rule book that bear the scheme of their policy; of the first three investors are
 # told before they are in force
 PROMISES = ("price_floors", "offtakes", "threats")
@@ -285,25 +284,6 @@ def diverted(regime: Regime, via: np.ndarray, wanted_t: np.ndarray) -> Regime:
     return regime.amended(diverted_t=diverted_t)
 
 
-def read_once(read: Reader) -> Reader:
-    """Keep the mask that a text stands for, by the text and what the catalogue makes of it.
-
-    Instruments ask every month. The mask is handed out as a copy, which its user may change.
-    """
-    known: dict[tuple[object, ...], np.ndarray] = {}
-
-    @wraps(read)
-    def reader(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
-        c = catalogue
-        key = text, c.goods, c.places, c.stage.tobytes(), c.allied.tobytes()
-        if key not in known:
-            known[key] = read(catalogue, text, owner)
-        return known[key].copy()
-
-    return reader
-
-
-@read_once
 def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[good]`` of goods and stages named in a text, joined by ``+``.
 
@@ -326,7 +306,6 @@ def choose_goods(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     return mask
 
 
-@read_once
 def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[place]`` of places named in a text, joined by ``+``.
 
@@ -353,7 +332,6 @@ def choose_places(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     return mask
 
 
-@read_once
 def choose_facility_stages(catalogue: Catalogue, text: str, owner: str) -> np.ndarray:
     """Mask ``[facility stage]`` of the stages named in a text, joined by ``+``.
 
