@@ -140,11 +140,11 @@ class Scenario:
         0.8, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_most_share: float = parameter(
-        0.3,
+        0.55,
         "share",
         0.0,
-        0.5,
-        "most of China's first output of a good that smugglers take out, however large the wedge",
+        1.0,
+        "most that smugglers take out, of what places abroad first bought of the element",
         "assumed",
     )
     smuggling_half_margin_share: float = parameter(

@@ -34,6 +34,7 @@ from rare_market.goods import (
     MILITARY_USE,
     MONTHS_PER_YEAR,
     OPEN,
+    Catalogue,
     codes,
 )
 from rare_market.inputs import ANY, END_USES, InputError
@@ -469,7 +470,7 @@ def build_world(data: Data, scenario: Scenario) -> World:
             quota_place=c.china,
             scenario=scenario,
         ),
-        merchants=_merchants(data, scenario, processors, start),
+        merchants=_merchants(data, scenario, processors, bought, start),
         products=products,
         experience=Experience(made_by_stage_t(processors, len(c.places)), scenario),
         facility=names,
@@ -761,8 +762,27 @@ def _buyers(
     )
 
 
+def _first_imports_t(c: Catalogue, processors: Processors, buyers: Buyers) -> np.ndarray:
+    """Tonnes of each element a month, ``[element]``, that China sent abroad as oxide or metal.
+
+    What users and plants outside need in the first month less what plants there make, in t REO.
+    """
+    raw = c.of_stage("oxide") | c.of_stage("metal")
+    reo_t_per_t = np.where(raw[:, None], c.composition_reo_t_per_t, 0.0)
+    feed, made, activity_t = processors.feed, processors.product, processors.activity_t
+    needed_t = np.zeros(len(c.elements))
+    for good, place, quantity_t in (
+        (buyers.good, buyers.place, buyers.demand_t),
+        (feed.good, feed.place, feed.coefficient * activity_t[feed.row]),
+        (made.good, made.place, -made.coefficient * activity_t[made.row]),
+    ):
+        abroad = place != c.china
+        needed_t += quantity_t[abroad] @ reo_t_per_t[good[abroad]]
+    return np.maximum(needed_t, 0.0)
+
+
 def _merchants(
-    data: Data, scenario: Scenario, processors: Processors, start: StartPrices
+    data: Data, scenario: Scenario, processors: Processors, buyers: Buyers, start: StartPrices
 ) -> Merchants:
     """A speculator in China for each oxide, and the smugglers of the table."""
     c, routes = data.catalogue, data.tables.smuggling
@@ -793,7 +813,8 @@ def _merchants(
                 routes["smuggled_t_per_year"] / MONTHS_PER_YEAR,
             ]
         ),
-        most_t=scenario.smuggling_most_share * made_t[good],
+        most_t=scenario.smuggling_most_share
+        * (c.composition_reo_t_per_t @ _first_imports_t(c, processors, buyers))[good],
         cost_usd_per_kg=np.concatenate([np.zeros(n), routes["cost_usd_per_kg"]]),
         risk_share=np.concatenate([np.zeros(n), routes["risk_share"]]),
         scenario=scenario,
