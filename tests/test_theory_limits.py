@@ -47,7 +47,7 @@ def test_small_agents_without_a_strategic_china_reach_the_competitive_equilibriu
 
 
 def test_the_way_to_the_equilibrium_is_a_cycle_of_stocks_that_fades(small):
-    """A year's price is up to 11 % off in the first decade and 3 % in the third."""
+    """A year's price is up to 3 % off in the first decade and 0.3 % in the third."""
     records, rest = small
     yearly = series(records)[0].reshape(YEARS, 12, len(OXIDES), len(PLACES)).mean(axis=1)
     off = np.abs(yearly / rest.price_usd_per_kg - 1.0)[:, 0].max(axis=1)  # NdPr
@@ -99,7 +99,7 @@ def test_stockpiling_one_oxide_raises_ore_output_and_cheapens_the_others(good, v
         r.netback_usd_per_kg[late, :, c.china].mean(axis=0) for r in (without, with_pile)
     )
     change = {c.goods[g]: after[g] / before[g] for g in oxides}
-    assert dug[1] > 1.01 * dug[0]
+    assert dug[1] > 1.004 * dug[0]
     assert change.pop(good) > 1.2
-    assert all(change[name] < 0.98 for name in beside)
+    assert all(change[name] < 0.99 for name in beside)
     assert max(change.values()) < 1.05

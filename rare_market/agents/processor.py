@@ -15,6 +15,7 @@ import numpy as np
 
 from rare_market.agents.lifecycle import START_SHARE, Lifecycle, Prospect, Spending
 from rare_market.agents.trader import (
+    ASK_FACTOR_RANGE,
     ASK_STEPS,
     SMALLEST_ORDER_T,
     Trader,
@@ -100,6 +101,24 @@ def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: np.ndarray)
         ``[plant]`` :math:`\alpha`, the weight of output in the group's aims; 0 for private plants.
     """
     return aim_share * mine_output_t
+
+
+@compiled
+def replaced_share(
+    stock_t: np.ndarray | float, target_t: np.ndarray | float, stock_slope: float
+) -> np.ndarray:
+    r"""Part of the cost of making another tonne that the maker of one product counts.
+
+    .. math:: \omega = \max\bigl[1 - \gamma_s\,(\min(S/S^*, 3) - 1)^+,\ 0.6\bigr]
+
+    A seller asks at least what replacing a tonne costs while it means to replace it. With stock
+    :math:`S` over its target :math:`S^*` it does not, and asks less. Otherwise a chain in which
+    each stage asks the cost of its feed, and pays what its product brings, keeps any price it once
+    had, whatever lies in its stores. A joint product is not asked for below its finishing cost: it
+    can be rejected unfinished.
+    """
+    overfull = np.maximum(np.minimum(stock_t / np.maximum(target_t, 1e-9), 3.0) - 1.0, 0.0)
+    return np.maximum(1.0 - stock_slope * overfull, ASK_FACTOR_RANGE[0])
 
 
 class CleanDemand(NamedTuple):
@@ -407,10 +426,9 @@ class Processors:
         leg = self.product
         quantity_t, limit = _asks(
             leg.good, leg.place, self.product_stock_t, self.stock_target_t(bulletin),
-            self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg,
+            self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg, self.cost_plus,
             self.sold_payment_usd_per_kg, self._state_owned, bulletin.netback_usd_per_kg,
-            regime.state_ask_ceiling_usd_per_kg,
-            downstream_usd_per_kg, self._numbers,
+            regime.state_ask_ceiling_usd_per_kg, downstream_usd_per_kg, self._numbers,
         )  # fmt: skip
         book.post_asks("processor", quantity_t, limit)
         self.clean_t = self.clean_share(clean) * self.feed_want_t
@@ -544,7 +562,7 @@ class Processors:
         )  # fmt: skip
         self.activity_t, operating_cost_usd = _produce(
             feed.row, feed.coefficient, leg.row, leg.coefficient, self.wanted_activity_t,
-            self.sold_t, self.conversion_usd_per_kg, self.finishing_usd_per_kg,
+            self.sold_t, price, self.conversion_usd_per_kg, self.finishing_usd_per_kg,
             self.feed_stock_t, self.product_stock_t, self.sales_t, self.made_t,
             self.rejected_t, self._numbers,
         )  # fmt: skip
@@ -767,6 +785,7 @@ def _asks(
     sales_t: np.ndarray,
     expected_usd_per_kg: np.ndarray,
     floor_usd_per_kg: np.ndarray,
+    cost_plus: np.ndarray,
     payment_usd_per_kg: np.ndarray,
     state_owned: np.ndarray,
     netback_usd_per_kg: np.ndarray,
@@ -774,13 +793,20 @@ def _asks(
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the asks, ``[product leg, step]``."""
-    s, least = numbers[0], np.empty(len(good))
+    """Quantity and limit of the asks, ``[product leg, step]``.
+
+    Who is paid something on top of every kilogram sold asks that much less for it.
+    """
+    s, least, aimed = numbers[0], np.empty(len(good)), np.empty(len(good))
     for i in range(len(good)):
         topped_up = max(payment_usd_per_kg[i], 0.0)
-        least[i] = max(floor_usd_per_kg[i] - topped_up, 0.0)
+        counted = (
+            replaced_share(stock_t[i], target_t[i], s.ask_stock_slope) if cost_plus[i] else 1.0
+        )
+        least[i] = max(counted * floor_usd_per_kg[i] - topped_up, 0.0)
+        aimed[i] = max(expected_usd_per_kg[i] - topped_up, 0.0)
     quantity_t, limit = ask_curve(
-        stock_t, target_t, sales_t, expected_usd_per_kg, least, s.ask_flow_slope, s.ask_stock_slope
+        stock_t, target_t, sales_t, aimed, least, s.ask_flow_slope, s.ask_stock_slope
     )
     aim_state_asks(
         limit, state_owned, good, place, least, netback_usd_per_kg,
@@ -920,6 +946,7 @@ def _produce(
     coefficient: np.ndarray,
     wanted_activity: np.ndarray,
     sold_t: np.ndarray,
+    price_usd_per_kg: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
     finishing_usd_per_kg: np.ndarray,
     feed_stock_t: np.ndarray,
@@ -929,8 +956,16 @@ def _produce(
     rejected_t: np.ndarray,
     numbers: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make products from the feed held; returns activity and its cost in USD, ``[plant]``."""
+    """Make products from the feed held; returns activity and its cost in USD, ``[plant]``.
+
+    What fetches less than the plant's average kilogram is a by-product, and rejected when stock is
+    full; what carries the plant is stored.
+    """
     s, activity_t = numbers[0], wanted_activity.copy()
+    weight_t, value = np.zeros(len(activity_t)), np.zeros(len(activity_t))
+    for i in range(len(row)):
+        weight_t[row[i]] += coefficient[i]
+        value[row[i]] += coefficient[i] * price_usd_per_kg[i]
     for i in range(len(feed_row)):
         plant = feed_row[i]
         activity_t[plant] = min(activity_t[plant], feed_stock_t[i] / feed_coefficient[i])
@@ -943,7 +978,8 @@ def _produce(
         smoothed_t = smooth(sales_t[i], sold_t[i], s.sales_memory_months)
         sales_t[i] = max(smoothed_t, 0.25 * yield_t)
         room_t = max(sales_t[i] * s.stock_limit_months - stock_t[i], 0.0)
-        made_t[i] = min(yield_t, room_t)
+        by_product = price_usd_per_kg[i] * weight_t[row[i]] < value[row[i]] * (1.0 - 1e-9)
+        made_t[i] = min(yield_t, room_t) if by_product else yield_t
         rejected_t[i] = yield_t - made_t[i]
         stock_t[i] += made_t[i]
         finishing[row[i]] += finishing_usd_per_kg[row[i]] * made_t[i]

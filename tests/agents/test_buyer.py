@@ -121,7 +121,7 @@ def test_no_bid_for_a_better_grade_exceeds_its_premium_over_the_other():
             first_price_usd_per_kg=[50.0, 65.0],
             substitute=[1, NO_SUBSTITUTE],
             cost_share=0.001,
-            scenario=Scenario(grade_premium_share=0.5),
+            scenario=Scenario(grade_premium_share=0.5, consumer_step_share=0.5),
         ),
         Sheet(),
     )

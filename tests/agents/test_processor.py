@@ -15,6 +15,7 @@ from rare_market.agents.processor import (
     Legs,
     Processors,
     netback_usd_per_kg,
+    replaced_share,
     wanted_activity_t,
 )
 from rare_market.agents.trader import ASK_STEPS
@@ -210,6 +211,48 @@ def test_a_plant_at_a_ruinous_margin_stops():
     plant = plants()
     plant.plan(0, bulletin(ruin), regime(), NO_MINE)
     assert plant.activity_t[0] == 0.0
+
+
+def test_who_holds_too_much_does_not_count_the_whole_cost_of_replacing_it():
+    """At twice the target 15 % less; at the target the whole cost; never less than three fifths."""
+    assert replaced_share(200.0, 200.0, 0.15) == 1.0
+    assert replaced_share(50.0, 200.0, 0.15) == 1.0
+    assert replaced_share(400.0, 200.0, 0.15) == pytest.approx(0.85)
+    assert replaced_share(9000.0, 200.0, 0.15) == pytest.approx(0.7)
+    assert replaced_share(9000.0, 200.0, 1.0) == 0.6
+
+
+def test_a_smelter_with_too_much_metal_asks_less_than_its_cost():
+    """One product, no other income: the least it asks is its cost, and less with a full store."""
+    least = []
+    for held in (1.0, 5.0):
+        cohort, sheet = two_smelters(), Sheet()
+        cohort.product_stock_t[:] = held * cohort.stock_target_t(bulletin())
+        cohort.expect(bulletin(), regime())
+        cohort.ask_floor_usd_per_kg[:] = 1000.0
+        cohort.post(sheet, bulletin(), regime(), NO_USERS)
+        least.append(sheet.asks["processor"][1].min())
+    slope = Scenario().ask_stock_slope
+    assert least == pytest.approx([1000.0, 1000.0 * (1.0 - 2.0 * slope)])
+
+
+def test_who_is_paid_on_top_asks_that_much_less():
+    """A floor that pays 60 USD/kg on oxide at 50: all of it is offered for nothing."""
+    plant, sheet = plants(), Sheet()
+    rules = regime(price_floors=(floor(),))
+    plant.expect(bulletin(), rules)
+    assert plant.sold_payment_usd_per_kg[0] == pytest.approx(60.0)
+    plant.post(sheet, bulletin(), rules, NO_USERS)
+    assert sheet.asks["processor"][1][0].max() == 0.0
+
+
+def test_what_carries_the_plant_is_stored_however_full_the_stock():
+    """Oxide at 50 USD/kg is worth more than the average kilogram, 15.4; none is thrown away."""
+    plant = plants(scenario=Scenario(stock_limit_months=2.0))
+    plant.product_stock_t[:] = 1e4
+    plant.plan(0, bulletin(), regime(), NO_MINE)
+    assert plant.rejected_t[0] == 0.0
+    assert plant.made_t[1] == 0.0
 
 
 def test_a_by_product_nobody_buys_is_rejected_before_it_is_finished():

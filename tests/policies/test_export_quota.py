@@ -14,7 +14,7 @@ from rare_market.records import Records
 from rare_market.scenario import Scenario
 from tests.conftest import run
 
-QUOTA_T_PER_YEAR = 12_000.0
+QUOTA_T_PER_YEAR = 6_000.0
 
 
 @pytest.fixture(scope="module")
