@@ -64,7 +64,7 @@ def test_nothing_is_short_in_the_first_year(first_year):
 
 @pytest.mark.parametrize("factor", [1.2, 0.8])
 def test_a_start_away_from_the_record_is_forgotten_within_five_years(factor, tmp_path):
-    """NdPr oxide a fifth off: less than half of that in years four and five, in the mean of six draws.
+    """NdPr oxide a fifth off: half of that is gone in years four and five, over six draws.
 
     A single run goes its own way after any push, since traders extrapolate; the mean does not.
     """

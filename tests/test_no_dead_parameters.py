@@ -72,6 +72,7 @@ OTHER = {
 NEEDS: dict[tuple[str, str], dict[str, Any]] = {
     ("undercutting", "extra_output_growth_per_year"): {"start_year": 2025.0, "depth_share": 0.45},
     ("undercutting", "recoup_share"): {"attack_years": 0.5},
+    ("collective_response", "lasts_months"): {"trigger_share": 0.8},
     ("price_floor", "upside_share"): {"strike_usd_per_kg": 10.0},
     ("offtake_guarantee", "rebate_share"): {"rebate_above_usd_per_kg": 10.0},
     ("offtake_guarantee", "rebate_cap_musd_per_year"): {"rebate_above_usd_per_kg": 10.0},
