@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -141,20 +142,26 @@ def first_year_distance(values: dict[str, Any]) -> float:
 
 
 def search(
-    seconds: float, replications: int = 3, seed: int = 1, tick: Callable[[], object] | None = None
+    seconds: float,
+    replications: int = 3,
+    seed: int = 1,
+    tick: Callable[[], object] | None = None,
+    workers: Workers | None = None,
 ) -> Found:
     """Look for the parameters with the least loss, from the defaults on.
 
     Parameters
     ----------
     seconds
-        time to search; the try under way is finished.
+        time to search; the generation of tries under way is finished.
     replications
         draws of all chance.
     seed
         of the search.
     tick
         called after each try.
+    workers
+        run the tries of a generation side by side; the result is the same.
     """
     import cma
 
@@ -166,38 +173,50 @@ def search(
     began = time.monotonic()
     values = {name: float(getattr(defaults, name)) for name in PRIORS}
     best = Found(values, loss(values, replications), 1, 0.0, seed, replications)
-    while time.monotonic() - began < seconds and not strategy.stop():
-        points = strategy.ask()
-        losses = []
-        for point in points:
-            tried = {n: _from_unit(n, x) for n, x in zip(PRIORS, point, strict=True)}
-            losses.append(loss(tried, replications))
-            best.tries += 1
-            if losses[-1] < best.loss:
-                best.values, best.loss = tried, losses[-1]
-            if tick:
-                tick()
-        strategy.tell(points, losses)
+    with (workers or LocalProcesses(1)).open() as executor:
+        while time.monotonic() - began < seconds and not strategy.stop():
+            points, losses = strategy.ask(), []
+            tries = [
+                dict(zip(PRIORS, map(_from_unit, PRIORS, point), strict=True)) for point in points
+            ]
+            for tried, found in zip(
+                tries, executor.map(loss, tries, repeat(replications)), strict=True
+            ):
+                losses.append(found)
+                best.tries += 1
+                if found < best.loss:
+                    best.values, best.loss = tried, found
+                if tick:
+                    tick()
+            strategy.tell(points, losses)
     best.seconds = time.monotonic() - began
     return best
 
 
-def identification(found: Found, replications: int = 3, move: float = 0.15) -> list[dict[str, Any]]:
+def identification(
+    found: Found, replications: int = 3, move: float = 0.15, workers: Workers | None = None
+) -> list[dict[str, Any]]:
     """How much the loss rises when each parameter alone is moved within its prior range.
 
     Parameters
     ----------
     move
         part of the prior range, in logs, to either side.
+    workers
+        as in :func:`search`.
     """
     known = {field.name: field for field in declarations(Scenario)}
+    tries = [
+        {**found.values, name: _from_unit(name, _to_unit(name, found.values[name]) + side)}
+        for name in PRIORS
+        for side in (-move, move)
+    ]
+    with (workers or LocalProcesses(1)).open() as executor:
+        rises = [x - found.loss for x in executor.map(loss, tries, repeat(replications))]
     rows = []
-    for name, (low, high) in PRIORS.items():
-        at = _to_unit(name, found.values[name])
-        moved = []
-        for side in (-move, move):
-            tried = {**found.values, name: _from_unit(name, at + side)}
-            moved.append(loss(tried, replications) - found.loss)
+    for (name, (low, high)), moved in zip(
+        PRIORS.items(), zip(rises[::2], rises[1::2], strict=True), strict=True
+    ):
         rows.append(
             {
                 "parameter": name,

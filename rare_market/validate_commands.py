@@ -79,7 +79,10 @@ def validate(
 @click.option("--minutes", default=30.0, show_default=True, help="Time to search.")
 @click.option("--replications", default=3, show_default=True, help="Draws of all chance.")
 @click.option("--seed", default=1, show_default=True, help="Of the search.")
-def calibrate(folder: str, minutes: float, replications: int, seed: int) -> None:
+@click.option("--processes", type=int, help="Worker processes; one per core if absent.")
+def calibrate(
+    folder: str, minutes: float, replications: int, seed: int, processes: int | None
+) -> None:
     """Estimate the free parameters from the public targets; needs the extra ``calibration``."""
     if not 0.0 < minutes <= 10_000.0:
         raise BadInput(f"--minutes = {minutes} is not within 0 to 10000.")
@@ -90,10 +93,14 @@ def calibrate(folder: str, minutes: float, replications: int, seed: int) -> None
     from tqdm import tqdm
 
     from rare_market import calibration
+    from rare_market.runner import LocalProcesses
 
+    workers = LocalProcesses(processes)
     with tqdm(unit="try", disable=not sys.stderr.isatty(), leave=False) as bar:
-        found = calibration.search(minutes * 60.0, replications, seed, lambda: bar.update(1))
-    rows = calibration.identification(found, replications)
+        found = calibration.search(
+            minutes * 60.0, replications, seed, lambda: bar.update(1), workers
+        )
+    rows = calibration.identification(found, replications, workers=workers)
     calibration.write(found, rows, where)
     click.echo(f"Loss {found.loss:.3f} after {found.tries} tries; estimates are in {where}.")
 
