@@ -41,7 +41,7 @@ def test_deeper_undercutting_never_raises_capacity_outside_china_without_policy(
     """Capacity in operation, mean of the policy years; the mean of four draws is sure to 2 %."""
     standing = [means.loc[world, STANDING] for world in (NONE, *(f"depth {d}" for d in DEPTHS))]
     assert all(deeper < 1.02 * before for before, deeper in pairwise(standing))
-    assert standing[-1] < 0.8 * standing[0]
+    assert standing[-1] < 0.87 * standing[0]
 
 
 @pytest.mark.slow
