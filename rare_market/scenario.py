@@ -52,7 +52,11 @@ class Scenario:
         0.3, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
-        0.06, "share", 0.0, 2.0, "rise of asks when stock falls from target to nothing"
+        0.06,
+        "share",
+        0.0,
+        2.0,
+        "rise of asks when stock falls from target to nothing, and of discounts when it doubles",
     )
     bid_step_share: float = parameter(
         0.75, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
