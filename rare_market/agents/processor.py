@@ -104,9 +104,7 @@ def planned_activity_t(mine_output_t: np.ndarray | float, aim_share: np.ndarray)
 
 
 @compiled
-def replaced_share(
-    stock_t: np.ndarray | float, target_t: np.ndarray | float, stock_slope: float
-) -> np.ndarray:
+def replaced_share(stock_t: float, target_t: float, stock_slope: float) -> float:
     r"""Part of the cost of making another tonne that the maker of one product counts.
 
     .. math:: \omega = \max\bigl[1 - \gamma_s\,(\min(S/S^*, 3) - 1)^+,\ 0.6\bigr]
@@ -117,8 +115,8 @@ def replaced_share(
     had, whatever lies in its stores. A joint product is not asked for below its finishing cost: it
     can be rejected unfinished.
     """
-    overfull = np.maximum(np.minimum(stock_t / np.maximum(target_t, 1e-9), 3.0) - 1.0, 0.0)
-    return np.maximum(1.0 - stock_slope * overfull, ASK_FACTOR_RANGE[0])
+    overfull = max(min(stock_t / max(target_t, 1e-9), 3.0) - 1.0, 0.0)
+    return max(1.0 - stock_slope * overfull, ASK_FACTOR_RANGE[0])
 
 
 class CleanDemand(NamedTuple):
