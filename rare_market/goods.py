@@ -16,9 +16,10 @@ CHINA = "CHN"
 STAGES = ("concentrate", "oxide", "metal", "magnet", "scrap")
 FACILITY_STAGES = ("mine", "separation", "metal", "magnet", "recycling")
 # bound: buys only goods of an origin that is not excluded; domestic: only of its own place;
-# military: open, and told apart from others while a rule tells end uses apart
-BUYER_CLASSES = ("open", "bound", "domestic", "military")
-OPEN, BOUND, DOMESTIC, MILITARY = range(4)
+# military: open, and told apart from others while a rule tells end uses apart; loyal: would rather
+# not take what bound buyers refuse, and does where others cost too much more; bound under a rule
+BUYER_CLASSES = ("open", "bound", "domestic", "military", "loyal")
+OPEN, BOUND, DOMESTIC, MILITARY, LOYAL = range(5)
 CIVIL_USE, MILITARY_USE = range(len(END_USES))
 MONTHS_PER_YEAR = 12
 

@@ -39,11 +39,13 @@ REASONS = (
     "capital_cost",
     "final_demand",
     "smuggling_cost",
+    "requalification",
 )
 KIND = {name: i for i, name in enumerate(KINDS)}
 REASON = {name: i for i, name in enumerate(REASONS)}
 CARRIER, ECONOMY, STATE = (KIND[name] for name in ("carrier", "economy", "state"))
 GOODS, FREIGHT, IMPORT_DUTY, EXPORT_TAX, RESOURCE_TAX, SCARCITY_RENT = range(6)  # of REASONS
+REQUALIFICATION = REASON["requalification"]
 NO_GOOD = -1
 # payments in one piece of memory: so large that the system hands it out in large pages, of which
 # only those are taken that are written to
@@ -275,9 +277,12 @@ class Ledger:
         price_usd_per_kg: np.ndarray,
         netback_usd_per_kg: np.ndarray,
         cost: TradeCost,
-        buyer_classes: int,
+        excluded_origin: np.ndarray,
+        refusal_usd_per_kg: np.ndarray,
     ) -> None:
         r"""Pay freight, taxes and rents on the month's flows; goods are paid by their traders.
+
+        What it costs buyers to take goods they would rather not is spent at the destination.
 
         The wedge between what buyers pay and sellers keep is
         :math:`(p_d - p_o) f_{od}`: freight, duty to the destination's treasury, and tax and what
@@ -291,14 +296,16 @@ class Ledger:
             ``[good, demand node]`` and ``[good, origin]``.
         cost
             of each lane.
-        buyer_classes
-            demand nodes per place.
+        excluded_origin, refusal_usd_per_kg
+            ``[buyer class, good, origin, destination]`` bool, and ``[buyer class]`` cost of taking
+            goods excluded.
         """
-        self._make_room(5 * int(np.count_nonzero(flow_t > 0.0)))
+        self._make_room(6 * int(np.count_nonzero(flow_t > 0.0)))
         self._booked = _book_trade(
             self._accounts_usd, self._payments, self._booked, self._period,
             flow_t, price_usd_per_kg, netback_usd_per_kg,
-            cost.freight, cost.export_tax, cost.import_duty, self.places, buyer_classes,
+            cost.freight, cost.export_tax, cost.import_duty, excluded_origin, refusal_usd_per_kg,
+            self.places,
         )  # fmt: skip
 
     def imbalance_usd(self) -> float:
@@ -403,8 +410,9 @@ def _book_trade(
     freight_usd_per_kg: np.ndarray,
     export_tax_usd_per_kg: np.ndarray,
     import_duty_usd_per_kg: np.ndarray,
+    excluded_origin: np.ndarray,
+    refusal_usd_per_kg: np.ndarray,
     places: int,
-    buyer_classes: int,
 ) -> int:
     """Enter the payments of every flow.
 
@@ -412,23 +420,27 @@ def _book_trade(
     """
     carriers, economy, state = CARRIER * places, ECONOMY * places, STATE * places
     goods, _, nodes = flow_t.shape
+    classes = len(refusal_usd_per_kg)
     for g in range(goods):
         for o in range(places):
             for n in range(nodes):
                 tonnes = flow_t[g, o, n]
                 if tonnes == 0.0:
                     continue
-                d, kg = n // buyer_classes, tonnes * KG_PER_T
+                d, c, kg = n // classes, n % classes, tonnes * KG_PER_T
+                refused = refusal_usd_per_kg[c] * kg if excluded_origin[c, g, o, d] else 0.0
                 wedge = (price_usd_per_kg[g, n] - netback_usd_per_kg[g, o]) * kg
                 freight = freight_usd_per_kg[g, o, d] * kg
                 tax = export_tax_usd_per_kg[g, o, d] * kg
                 duty = import_duty_usd_per_kg[g, o, d] * kg
+                rent = wedge - freight - tax - duty - refused
                 for payer, payee, reason, usd in (
                     (carriers + d, carriers + o, GOODS, price_usd_per_kg[g, n] * kg),
                     (carriers + o, economy + o, FREIGHT, freight),
                     (carriers + o, state + o, EXPORT_TAX, tax),
                     (carriers + o, state + d, IMPORT_DUTY, duty),
-                    (carriers + o, state + o, SCARCITY_RENT, wedge - freight - tax - duty),
+                    (carriers + o, economy + d, REQUALIFICATION, refused),
+                    (carriers + o, state + o, SCARCITY_RENT, rent),
                 ):
                     booked = _enter(
                         accounts_usd, payments, booked, period, payer, payee, reason, usd, g, tonnes

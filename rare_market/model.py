@@ -27,6 +27,7 @@ from rare_market.goods import (
     BOUND,
     BUYER_CLASSES,
     CIVIL_USE,
+    LOYAL,
     MILITARY,
     MILITARY_USE,
     MONTHS_PER_YEAR,
@@ -78,6 +79,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     Attributes
     ----------
+    refusal_usd_per_kg
+        ``[buyer class]`` what taking goods of an origin that it excludes costs a buyer; ``inf``:
+        never takes them.
     producers, processors, buyers, states, cohorts
         the cohorts, columns of all traders of a kind, and all by kind; Mesa's agents are views of
         their rows.
@@ -136,10 +140,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         }
         self.states.open_desks([policy.desk(data.catalogue) for policy in self.in_order])
         self.book = Book(self.cohorts, data.catalogue)
-        self._tell_end_uses_apart(data.law)
+        self._tell_buyers_apart(data.law)
         self.board = PriceBoard(
             *world.start, s.trend_months, s.expectation_months, s.quote_band_share
         )
+        self.refusal_usd_per_kg = np.full(len(BUYER_CLASSES), np.inf)
+        self.refusal_usd_per_kg[LOYAL] = s.loyal_premium_usd_per_kg
         self.licence_holders = LicenceHolders(s.sales_memory_months)
         self._announced_share = np.zeros(len(data.catalogue.places))
         self.ledger = Ledger(len(data.catalogue.places), len(self.policies))
@@ -190,8 +196,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         if regime.announced_alarm_share.any():
             news = news_share(regime.announced_alarm_share, known)
             regime = regime.amended(announced_alarm_share=news)
-        if regime.permitted_t is not self.regime.permitted_t:
-            self._tell_end_uses_apart(regime)
+        told = self.regime.permitted_t, self.regime.clean_rules
+        if regime.permitted_t is not told[0] or regime.clean_rules is not told[1]:
+            self._tell_buyers_apart(regime)
         self.regime = regime
         self.feed_rules = self._feed_rules(regime.clean_rules)
         self.clean_rules = (*regime.clean_rules, *self.feed_rules)
@@ -199,10 +206,10 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             self.regime, self.bulletin.netback_usd_per_kg, self.assumptions.insurance_share
         )
 
-    def _tell_end_uses_apart(self, regime: Regime) -> None:
-        """Let military users bid apart where they need permits of their own."""
+    def _tell_buyers_apart(self, regime: Regime) -> None:
+        """Let military users bid apart where they need permits, and loyal ones where bound."""
         self.apart = regime.end_uses_apart()
-        if self.buyers.tell_apart(self.apart):
+        if self.buyers.tell_apart(self.apart, regime.under_clean_rules()):
             self.book.group()
 
     def deliver(self) -> None:
@@ -261,7 +268,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             result.price_usd_per_kg,
             result.netback_usd_per_kg,
             self.cost,
-            len(BUYER_CLASSES),
+            self.regime.excluded_origin,
+            self.refusal_usd_per_kg,
         )
         settlement.pass_rents_to_exporters(self.cohorts, book, result, self.regime, ledger)
         settlement.pass_premium_to_sellers(self.cohorts, book, result, self.clean_lane, ledger)
@@ -433,16 +441,17 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
         A limit of zero is no lane. A finite one holds for all buyer classes of a place together:
         where several may use the lane it is a quota of one good; where a good has several such
-        lanes, each class gets the part of the limit that it bids for, because the search for all
-        their rents takes ten times as long as the clearing. Contract deliveries have used up their
-        part. Where military users need permits of their own, these are theirs alone, and a limit
-        for all users is shared with them by what is bid for.
+        lanes, each class gets the part of the limit that it bids for (loyal buyers where they are
+        tempted), because the search for all their rents takes ten times as long as the clearing.
+        Contract deliveries have used up their part. Where military users need permits of their
+        own, these are theirs alone, and a limit for all users is shared with them by what is bid
+        for.
         """
         r, used_t, apart = self.regime, self.delivered.lane_t, self.apart
         goods, places, _ = used_t.shape
         cost, limit_t, civil_t, military_t, limited = _open_lanes(
-            self.cost.total, r.flow_limit_t, r.permitted_t, r.excluded_origin, apart,
-            self._military_share(),
+            self.cost.total, r.flow_limit_t, r.permitted_t, r.excluded_origin,
+            self.refusal_usd_per_kg, apart, self._military_share(),
         )  # fmt: skip
         left_t = []
         for quota in r.export_quotas:
@@ -467,8 +476,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             wanted_t = self.book.bid_t() * together
             for (good, o, d), lane_t in zip(shared, shared_t, strict=True):
                 if lanes.count(good) > 1 or apart[good, d]:
-                    part = wanted_t[good, d] / max(float(wanted_t[good, d].sum()), SMALLEST_T)
-                    limit_t[good, o, d] = lane_t * part
+                    part = wanted_t[good, d].copy()
+                    part[LOYAL] *= self._tempted(good, o, d)
+                    limit_t[good, o, d] = lane_t * part / max(float(part.sum()), SMALLEST_T)
                     continue
                 origin.append(o)
                 destination.append(d)
@@ -485,6 +495,13 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
+
+    def _tempted(self, good: int, origin: int, destination: int) -> bool:
+        """Whether loyal buyers took a good of an excluded origin last month, or would have."""
+        price = self.bulletin.price_usd_per_kg[good, destination, LOYAL]
+        landed = self.bulletin.netback_usd_per_kg[good, origin] + self.refusal_usd_per_kg[LOYAL]
+        landed += self.cost.total[good, origin, destination]
+        return bool(price >= landed - SMALLEST_PRICE_USD_PER_KG)
 
     def _military_share(self) -> np.ndarray:
         """Military part of what is bid for, where end uses are apart, ``[good, place]``."""
@@ -558,6 +575,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
+SMALLEST_PRICE_USD_PER_KG = 1e-3
 
 
 @compiled
@@ -566,14 +584,16 @@ def _open_lanes(
     flow_limit_t: np.ndarray,
     permitted_t: np.ndarray,
     excluded_origin: np.ndarray,
+    refusal_usd_per_kg: np.ndarray,
     apart: np.ndarray,
     military_share: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Cost of lanes, with no limit yet, and which have one.
 
-    Civil classes have the civil limit of a lane together. Military users have it with them, but for
-    where end uses are apart: there each gets its permits, and the part of a limit on all that it
-    bids for.
+    Goods of an excluded origin cost a class what it takes to make up for that: ``inf`` where it
+    never takes them. Civil classes have the civil limit of a lane together. Military users have it
+    with them, but for where end uses are apart: there each gets its permits, and the part of a
+    limit on all that it bids for.
 
     Returns
     -------
@@ -608,8 +628,9 @@ def _open_lanes(
                     count += 1
                 for c in range(classes):
                     most = military if c == MILITARY else civil
-                    closed = most <= 0.0 or excluded_origin[c, g, o, d]
-                    cost[g, o, d, c] = np.inf if closed else cost_usd_per_kg[g, o, d]
+                    refused = refusal_usd_per_kg[c] if excluded_origin[c, g, o, d] else 0.0
+                    lane = cost_usd_per_kg[g, o, d] + refused
+                    cost[g, o, d, c] = np.inf if most <= 0.0 else lane
     return cost, limit_t, civil_t, military_t, limited[:count].copy()
 
 

@@ -135,7 +135,8 @@ class Regime(NamedTuple):
         ``[good, place]`` tonnes that merchants of a third place may buy this month, to sell them on
         to those whom a rule cuts off.
     excluded_origin
-        ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy.
+        ``[buyer class, good, origin, destination]`` bool: what a buyer of that class does not buy,
+        or only at a cost.
     clean_rules
         what bound buyers may not buy because of its content.
     export_quotas, production_quotas
@@ -246,6 +247,13 @@ class Regime(NamedTuple):
     def civil_limit_t(self) -> np.ndarray:
         """What may go to civil users, contracts included, ``[good, origin, destination]``."""
         return np.minimum(self.flow_limit_t, self.permitted_t[CIVIL_USE])
+
+    def under_clean_rules(self) -> np.ndarray:
+        """Where a rule on content binds buyers, ``[good, place]`` bool."""
+        bound = np.zeros(self.vat_not_refunded_share.shape, dtype=bool)
+        for rule in self.clean_rules:
+            bound |= rule.goods[:, None] & rule.places
+        return bound
 
     def end_uses_apart(self) -> np.ndarray:
         """Where military users need permits of their own, ``[good, destination]`` bool."""

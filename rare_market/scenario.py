@@ -105,7 +105,15 @@ class Scenario:
         "USD/kg",
         0.0,
         60.0,
-        "first premium of magnets for buyers bound to other origins",
+        "first premium of magnets for buyers loyal or bound to other origins",
+        "reuters_misc",
+    )
+    loyal_premium_usd_per_kg: float = parameter(
+        30.0,
+        "USD/kg",
+        0.0,
+        1000.0,
+        "most that loyal buyers pay above goods of an origin that they would rather not take",
         "reuters_misc",
     )
 

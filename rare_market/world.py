@@ -31,6 +31,7 @@ from rare_market.goods import (
     BOUND,
     BUYER_CLASSES,
     FACILITY_STAGES,
+    LOYAL,
     MILITARY_USE,
     MONTHS_PER_YEAR,
     OPEN,
@@ -84,7 +85,8 @@ def start_prices(data: Data, scenario: Scenario) -> StartPrices:
     sold[:, c.china] = china
     magnet = c.of_stage("magnet")
     price = np.repeat(delivered[:, :, None], len(BUYER_CLASSES), axis=2)
-    price[magnet, :, BOUND] += scenario.bound_premium_usd_per_kg
+    for buyer_class in (BOUND, LOYAL):
+        price[magnet, :, buyer_class] += scenario.bound_premium_usd_per_kg
     netback = np.where(magnet[:, None], price[:, :, BOUND], sold)
     netback[:, c.china] = china
     return StartPrices(price, netback)
@@ -689,9 +691,10 @@ def _processors(
 
 
 def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
-    """Buyers by sector, place, good and class: demand rows split where some are bound.
+    """Buyers by sector, place, good and class: demand rows split where some refuse an origin.
 
-    Where a good has a substitute, the sector also has a row for it there, if only of nothing.
+    Military users who do are bound, others loyal. Where a good has a substitute, the sector also
+    has a row for it there, if only of nothing.
     """
     c, rows, bound = data.catalogue, data.tables.demand, data.tables.origin_bound
     share = {
@@ -705,6 +708,8 @@ def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
             strict=True,
         )
     )
+    sectors = data.tables.sectors
+    military = set(sectors["sector"][sectors["end_use"] == END_USES[MILITARY_USE]].tolist())
     tonnes: dict[tuple[str, str, str, int], float] = {}
     for sector, place, good, demand_t in zip(
         rows["sector"].tolist(),
@@ -714,7 +719,8 @@ def _buyer_rows(data: Data) -> dict[str, np.ndarray]:
         strict=True,
     ):
         part = share.get((place, good), 0.0)
-        for buyer_class, weight in ((OPEN, 1.0 - part), (BOUND, part)):
+        refusing = BOUND if sector in military else LOYAL
+        for buyer_class, weight in ((OPEN, 1.0 - part), (refusing, part)):
             if weight > 0.0:
                 tonnes[sector, place, good, buyer_class] = demand_t * weight / MONTHS_PER_YEAR
                 if good in instead:

@@ -117,7 +117,7 @@ def test_a_lane_that_does_not_exist_stays_closed():
     assert np.isfinite(cost.total).sum() == cost.total.size - 1
 
 
-def settled(price: float, netback: float) -> Ledger:
+def settled(price: float, netback: float, refusal_usd_per_kg: float = 0.0) -> Ledger:
     """Ten tonnes of metal from China to the United States, duty 20 %, tax 10 %."""
     rules = regime()
     rules.export_duty_share[METAL, CHN] = 0.1
@@ -129,7 +129,9 @@ def settled(price: float, netback: float) -> Ledger:
     netbacks = np.full((5, 2), np.nan)
     netbacks[METAL, CHN] = netback
     ledger = Ledger(2)
-    ledger.settle_trade(flow, prices, netbacks, cost, 1)
+    excluded = np.zeros((1, 5, 2, 2), dtype=bool)
+    excluded[0, :, CHN, USA] = True
+    ledger.settle_trade(flow, prices, netbacks, cost, excluded, np.array([refusal_usd_per_kg]))
     return ledger
 
 
@@ -151,10 +153,19 @@ def test_a_trade_at_cost_leaves_no_rent():
     assert balance[KIND["state"], CHN, REASON["scarcity_rent"]] == pytest.approx(0.0, abs=1e-6)
 
 
+def test_what_taking_a_refused_origin_costs_is_spent_at_the_destination_and_is_no_rent():
+    """Of the 12.8 of wedge left after freight, tax and duty, 8 make up for the origin."""
+    balance = settled(80.0, 50.0, 8.0).balance_usd
+    assert balance[KIND["economy"], USA, REASON["requalification"]] == pytest.approx(80_000.0)
+    assert balance[KIND["state"], CHN, REASON["scarcity_rent"]] == pytest.approx(48_000.0)
+    assert balance.sum() == pytest.approx(0.0, abs=1e-6)
+
+
 def test_no_flow_is_no_payment():
     """A market without trade has no price, and that costs nothing."""
     ledger = Ledger(2)
     nothing = np.full((5, 2), np.nan)
     cost = trade_cost_usd_per_kg(regime(), NETBACK, 0.0)
-    ledger.settle_trade(np.zeros((5, 2, 2)), nothing, nothing, cost, 1)
+    excluded = np.zeros((1, 5, 2, 2), dtype=bool)
+    ledger.settle_trade(np.zeros((5, 2, 2)), nothing, nothing, cost, excluded, np.zeros(1))
     assert not ledger.balance_usd.any()

@@ -20,7 +20,7 @@ from rare_market.agents.trader import (
 )
 from rare_market.book import Book
 from rare_market.compiled import compiled
-from rare_market.goods import MILITARY, MONTHS_PER_YEAR
+from rare_market.goods import BOUND, LOYAL, MILITARY, MONTHS_PER_YEAR
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -210,13 +210,15 @@ class Buyers:
         self.bid_class = self.buyer_class[self.bid_row]
         self.ask_row = self.ask_good = self.ask_place = np.zeros(0, dtype=np.int64)
 
-    def tell_apart(self, apart: np.ndarray) -> bool:
-        """Let military users bid apart from others where a rule tells end uses apart.
+    def tell_apart(self, apart: np.ndarray, bound: np.ndarray) -> bool:
+        """Let users bid in the class that rules put them in.
 
         Parameters
         ----------
         apart
-            ``[good, place]`` bool.
+            ``[good, place]`` bool: where a rule tells military users from others.
+        bound
+            ``[good, place]`` bool: where a rule binds those who were loyal of their own will.
 
         Returns
         -------
@@ -224,7 +226,8 @@ class Buyers:
             whether any of them changed its class.
         """
         moved = self.military & apart[self.good, self.place]
-        buyer_class = np.where(moved, MILITARY, self._usual_class)
+        held = (self._usual_class == LOYAL) & bound[self.good, self.place]
+        buyer_class = np.where(moved, MILITARY, np.where(held, BOUND, self._usual_class))
         if np.array_equal(buyer_class, self.buyer_class):
             return False
         self.buyer_class, self.bid_class = buyer_class, buyer_class[self.bid_row]

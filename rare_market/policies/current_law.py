@@ -12,6 +12,7 @@ from rare_market.goods import (
     BOUND,
     BUYER_CLASSES,
     DOMESTIC,
+    LOYAL,
     MONTHS_PER_YEAR,
     STAGES,
     Catalogue,
@@ -74,7 +75,7 @@ def law_of(tables: Tables, catalogue: Catalogue, year: float) -> Regime:
             origin = str(taxes["origin"][i])
             origins = slice(None) if origin == "any" else c.place(origin)
             regime.import_duty_share[goods, origins, place] = rate
-    regime.excluded_origin[BOUND, :, c.china, :] = True
+    regime.excluded_origin[[BOUND, LOYAL], :, c.china, :] = True
     regime.excluded_origin[DOMESTIC] = ~np.eye(len(c.places), dtype=bool)
     return regime
 
