@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,7 @@ for command in (sweep, solve, verdict, sensitivity, discover, regret, validate, 
 
 def main() -> None:
     """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end workers, too
     try:
         sys.exit(cli.main(prog_name="rare-market", standalone_mode=False) or 0)
     except click.ClickException as error:

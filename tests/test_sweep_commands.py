@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from rare_market.__main__ import cli
 from rare_market.store import Store
-from rare_market.terminal import EXIT_BAD_INPUT, EXIT_FAILED_RUNS, EXIT_STORE
+from rare_market.terminal import EXIT_BAD_INPUT, EXIT_FAILED_RUNS, EXIT_INTERRUPTED, EXIT_STORE
 
 DESIGN = """
 title = "two worlds for a year"
@@ -102,3 +109,43 @@ def test_bad_input_is_one_sentence_with_exit_code_2(arguments, words, tmp_path, 
     assert result.exit_code == EXIT_BAD_INPUT, result.output
     for word in words:
         assert word in result.stderr
+
+
+def test_a_sweep_told_to_end_takes_its_workers_with_it(tmp_path):
+    """As a batch system does at the end of the time; finished runs stay."""
+    design = tmp_path / "design.toml"
+    design.write_text(DESIGN.replace("replications = 2", "replications = 5000"))
+    out = tmp_path / "s"
+    command = [sys.executable, "-m", "rare_market", "sweep", str(design), "--out", str(out)]
+    root = Path(__file__).parent.parent
+    process = subprocess.Popen(
+        [*command, "--processes", "2"], cwd=root, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        until = time.monotonic() + 120.0
+        while time.monotonic() < until and not _finished(out):
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(60.0) == EXIT_INTERRUPTED
+        assert 0 < _finished(out) < 10_000
+        assert _gone(process.pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _finished(folder: Path) -> int:
+    """Runs in a store, if there is one."""
+    return Store(folder).status().finished if (folder / "manifest.json").exists() else 0
+
+
+def _gone(group: int) -> bool:
+    """Whether a process group ends within ten seconds."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
