@@ -49,26 +49,26 @@ class Scenario:
 
     # price formation
     ask_flow_slope: float = parameter(
-        0.3, "share", 0.0, 2.0, "rise of asks when a month's sales double"
+        0.317, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
-        0.06,
+        0.045,
         "share",
         0.0,
         2.0,
         "rise of asks when stock falls from target to nothing, and of discounts when it doubles",
     )
     bid_step_share: float = parameter(
-        0.75, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
+        0.79, "share", 0.0, 1.0, "how far a processor's urgent bid exceeds the expected price"
     )
     consumer_step_share: float = parameter(
-        0.26, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
+        0.266, "share", 0.0, 5.0, "how far a buyer's urgent bid exceeds the expected price"
     )
     choke_cost_rise: float = parameter(
-        0.75, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
+        0.725, "share", 0.01, 50.0, "rise of a product's cost above which its maker goes without"
     )
     grade_premium_share: float = parameter(
-        3.0,
+        2.4,
         "share",
         0.1,
         100.0,
@@ -76,7 +76,7 @@ class Scenario:
         "assumed",
     )
     extrapolation_mean: float = parameter(
-        0.1943,
+        0.36,
         "share",
         -1.0,
         2.0,
@@ -119,14 +119,14 @@ class Scenario:
 
     # fear
     hoarding_response: float = parameter(
-        0.9505,
+        0.517,
         "",
         0.0,
         10.0,
         "rise of users' cover per unit of yearly price trend above carrying cost",
     )
     reversion_share_per_year: float = parameter(
-        0.1463,
+        0.17,
         "1/year",
         0.0,
         3.0,
@@ -136,7 +136,7 @@ class Scenario:
         0.12, "1/year", 0.0, 1.0, "interest, storage and risk of holding stock"
     )
     alarm_response: float = parameter(
-        4.547, "", 0.0, 10.0, "rise of users' cover when no order is filled"
+        5.5, "", 0.0, 10.0, "rise of users' cover when no order is filled"
     )
     alarm_months: float = parameter(
         3.3, "months", 1.0, 60.0, "time in which unfilled orders are forgotten"
@@ -150,13 +150,13 @@ class Scenario:
 
     # merchants
     speculation_months: float = parameter(
-        0.385, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
+        0.9, "months", 0.0, 24.0, "warehouse of speculators in China, in its first oxide output"
     )
     parity_response: float = parameter(
         0.8, "", 0.0, 5.0, "yearly gain speculators expect per unit of log premium abroad"
     )
     smuggling_most_share: float = parameter(
-        0.6,
+        0.53,
         "share",
         0.0,
         1.0,
@@ -177,10 +177,10 @@ class Scenario:
     # stocks and production
     sales_memory_months: float = parameter(4.0, "months", 1.0, 24.0, "memory of expected sales")
     stock_adjust_months: float = parameter(
-        2.971, "months", 1.0, 24.0, "time in which a stock gap is closed"
+        3.08, "months", 1.0, 24.0, "time in which a stock gap is closed"
     )
     margin_response: float = parameter(
-        1.6, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
+        1.88, "share", 0.0, 5.0, "rise of a plant's output per unit of margin above normal"
     )
     normal_margin_share: float = parameter(
         0.06, "share", 0.0, 0.3, "margin on sales at which a plant keeps its output"
@@ -234,7 +234,7 @@ class Scenario:
         0.05, "share", 0.0, 0.5, "spread of plants' cash cost around the data row"
     )
     storage_response: float = parameter(
-        1.4, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
+        1.34, "", 0.0, 3.0, "elasticity of sellers' stock target to how cheap a good is"
     )
     expansion_per_year: float = parameter(
         0.25, "1/year", 0.0, 2.0, "growth of a practised plant per unit of margin above its charge"
@@ -251,7 +251,7 @@ class Scenario:
         15.0, "months", 1.0, 120.0, "the same where the trade is practised (China, informal)"
     )
     informal_response_per_year: float = parameter(
-        0.2579,
+        0.2655,
         "share/year",
         0.0,
         5.0,
@@ -294,7 +294,7 @@ class Scenario:
 
     # investment
     expectation_months: float = parameter(
-        21.52, "months", 1.0, 120.0, "memory of the prices that investors expect"
+        20.4, "months", 1.0, 120.0, "memory of the prices that investors expect"
     )
     hurdle_rate_per_year: float = parameter(
         0.15, "1/year", 0.0, 0.5, "return asked of an unsecured project", "benchmark_2024"
@@ -371,10 +371,10 @@ class Scenario:
         1.0, "", 0.0, 3.0, "multiplies every sector's growth"
     )
     elasticity_multiplier: float = parameter(
-        0.6867, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
+        0.737, "", 0.0, 5.0, "multiplies every sector's short-run elasticity"
     )
     thrift_elasticity: float = parameter(
-        0.9,
+        0.95,
         "",
         0.0,
         3.0,

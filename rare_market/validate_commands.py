@@ -15,7 +15,7 @@ from rare_market.terminal import BadInput, writable
 
 @click.command()
 @click.option("--episode", "episodes", multiple=True, metavar="NAME", help="E1, E2, E6 or E7; all.")
-@click.option("--replications", default=10, show_default=True, help="Draws of all chance.")
+@click.option("--replications", default=30, show_default=True, help="Draws of all chance.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One scenario field.")
 @click.option("--ablate", is_flag=True, help="Score again without each mechanism in turn.")
 @click.option("--out", "folder", metavar="DIR", help="Folder for prices, tables and the figure.")

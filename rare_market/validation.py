@@ -173,7 +173,7 @@ def measured(past: Any, scenario: str, variant: str = HISTORY) -> dict[str, floa
 
 def jobs(
     episodes: Iterable[str] = (),
-    replications: int = 10,
+    replications: int = 30,
     *,
     variants: Sequence[str] = (HISTORY, NULL, FLOOR),
     changed: dict[str, Any] | None = None,
@@ -299,7 +299,7 @@ class Scoreboard:
 
 def validate(
     episodes: Iterable[str] = (),
-    replications: int = 10,
+    replications: int = 30,
     *,
     workers: Workers | None = None,
     progress: Callable[[int], object] | None = None,
@@ -355,7 +355,7 @@ def fill(
 
 
 def ablations(
-    replications: int = 10,
+    replications: int = 30,
     workers: Workers | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[dict[str, Any]]:
