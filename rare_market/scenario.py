@@ -52,7 +52,7 @@ class Scenario:
         0.317, "share", 0.0, 2.0, "rise of asks when a month's sales double"
     )
     ask_stock_slope: float = parameter(
-        0.045,
+        0.055,
         "share",
         0.0,
         2.0,

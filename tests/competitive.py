@@ -48,7 +48,6 @@ CALM = {
     "normal_margin_share": 0.0,
     "outage_per_year": 0.0,
     "speculation_months": 0.0,
-    "storage_response": 0.0,
     "switch_elasticity": 0.0,
     "thrift_elasticity": 0.0,
 }
