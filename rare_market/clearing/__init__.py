@@ -68,10 +68,10 @@ Method
 ------
 A dual network simplex on the places, started from hinted prices (``simplex``), which counts in the
 units of ``problem``. Prices, fills and certificate are read off in ``answer``. Past the limit of
-pivots the method is that of ``paths``. A quota's rent (``rents``) is found by clearing its goods at
-trial rents: use falls with the rent. ``month`` puts these in their order. The programme stands with
-the other equations of the model in ``docs/model/equations.md``, measured speed in
-``docs/performance.md``.
+pivots, and where the hash leaves a tie, the method is that of ``paths``. A quota's rent (``rents``)
+is found by clearing its goods at trial rents: use falls with the rent. ``month`` puts these in
+their order. The programme stands with the other equations of the model in
+``docs/model/equations.md``, measured speed in ``docs/performance.md``.
 """
 
 # mypy: allow-untyped-calls
@@ -368,8 +368,9 @@ def _codes(name: str, codes: np.ndarray, count: int) -> np.ndarray:
 def _tie_weights(place_key: np.ndarray, buyer_classes: int) -> np.ndarray:
     """Hash both ends of every lane (splitmix64) to [2^30, 2^31), domestic lanes highest.
 
-    The weights are taken off the costs far below a tick. They decide between optima only; that
-    they differ by a hash makes a second tie, between sums of weights, as good as impossible.
+    The weights are taken off the costs far below a tick. They decide between optima only. Sums of
+    their leading bits, which are all that fits beside the highest prices, may tie again; that sums
+    of all their bits do is as good as impossible.
     """
     destination = np.repeat(place_key, buyer_classes)
     buyer_class = np.tile(np.arange(buyer_classes, dtype=np.uint64), len(place_key))

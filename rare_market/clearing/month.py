@@ -38,7 +38,7 @@ from rare_market.clearing.problem import (
     read_orders,
 )
 from rare_market.clearing.quotas import add_use, charge
-from rare_market.clearing.simplex import search, start
+from rare_market.clearing.simplex import is_tied, search, start
 
 
 @compiled_with_arrays
@@ -144,11 +144,13 @@ def clear_goods(
                         g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs,
                         block_node, first, middle, last, order, cost, node, arc, scratch,
                     )  # fmt: skip
-                    if not search(
+                    found = search(
                         pivot_limit, arcs, places, nodes, order, cost, node, arc, scratch
-                    ):
+                    )
+                    if not found:
                         certificate[3, g] = 1.0
-                        trade_by_paths(arcs, nodes, order, cost, node, arc)
+                    if not found or is_tied(places, nodes, arcs, cost, node, arc):
+                        trade_by_paths(arcs, nodes, tie_weight, order, cost, node, arc)
                     in_use = list_trade(places, nodes, arcs, node, arc, trade)
                 if turn == 1:
                     publish(
