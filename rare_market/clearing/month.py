@@ -44,7 +44,7 @@ from rare_market.clearing.simplex import is_tied, search, start
 @compiled_with_arrays
 def clear_goods(
     which, plan, tie_weight, ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost,
-    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer, noted,
+    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer,
 ):  # fmt: skip
     """Clear the goods `which`; return a problem code.
 
@@ -65,7 +65,9 @@ def clear_goods(
     rest = answer[2 * goods * lanes :]
     quoted, rest = rest[: 3 * goods * nodes].reshape((3, goods, nodes)), rest[3 * goods * nodes :]
     certificate, rest = rest[: 4 * goods].reshape((4, goods)), rest[4 * goods :]
-    ask_fill_t, bid_fill_t = rest[: len(ask_limit)], rest[len(ask_limit) :]
+    ask_fill_t, rest = rest[: len(ask_limit)], rest[len(ask_limit) :]
+    bid_fill_t, rest = rest[: len(bid_limit)], rest[len(bid_limit) :]
+    noted = rest.view(np.int64).reshape((3, goods, nodes))
     unit_shift = np.int64(2 if charges else 0)
     unit = np.int64(1) << unit_shift
     slots = len(slot_order)
