@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rare_market.clearing import Quotas, no_quotas
+from rare_market.clearing import Quotas, book_layout, clear, no_quotas
 from tests import laws
 from tests.check_clearing import (
     market_faults,
@@ -331,9 +331,32 @@ def test_the_gap_is_dual_less_primal_value(market):
     assert dual == pytest.approx(welfare(market, result), abs=1e-6)
 
 
-def test_quotas_whose_rounded_rents_contradict_each_other_end_and_are_optimal():
-    # three quotas over one good: prices at the rounded rents cannot all meet round a ring of lanes
-    chance = np.random.default_rng([1, 41624])
-    market = sample_market(chance, "quota")
-    assert len(market.quotas.quota_t) == 3
-    assert market_faults(market, "quota", chance, quiet_solver(), reference=False) == []
+@pytest.mark.parametrize(
+    ("kind", "seed", "number"),
+    [
+        # three quotas over one good: prices at the rounded rents cannot all meet round a ring
+        ("quota", 1, 41624),
+        # a rounded rent leaves the landed price above what bounds the buyers' price
+        ("quota", 8, 12359),
+        # costs tie, and so do the leading bits of the lanes' tie weights
+        ("lanes", 1, 19781),
+        ("lanes", 1, 21741),
+    ],
+)
+def test_rare_markets_pass_every_check(kind, seed, number):
+    chance = np.random.default_rng([seed, number])
+    market = sample_market(chance, kind)
+    assert market_faults(market, kind, chance, quiet_solver(), reference=False) == []
+
+
+def test_a_second_tie_does_not_depend_on_the_numbering():
+    # equal offers, and a bid so high that few bits of the lanes' tie weights fit: those of the two
+    # foreign lanes are the same for these keys
+    keys, free = np.array([2510, 2511, 10_000]), np.full((1, 3, 3), np.inf)
+    cost = np.where(np.eye(3), np.inf, 2.0)[None]
+    flow_t = []
+    for old in ([0, 1, 2], [1, 0, 2]):
+        layout = book_layout([0, 0], [0, 1], [0], [2], 1, 3, 1, keys[old])
+        result = clear(layout, [5.0, 5.0], [10.0, 10.0], [5.0], [1e6], cost, free)
+        flow_t.append(result.flow_t[0, old, 2].tolist())
+    assert flow_t[0] == flow_t[1]

@@ -68,10 +68,10 @@ Method
 ------
 A dual network simplex on the places, started from hinted prices (``simplex``), which counts in the
 units of ``problem``. Prices, fills and certificate are read off in ``answer``. Past the limit of
-pivots the method is that of ``paths``. A quota's rent (``rents``) is found by clearing its goods at
-trial rents: use falls with the rent. ``month`` puts these in their order. The programme stands with
-the other equations of the model in ``docs/model/equations.md``, measured speed in
-``docs/performance.md``.
+pivots, and where the hash leaves a tie, the method is that of ``paths``. A quota's rent (``rents``)
+is found by clearing its goods at trial rents: use falls with the rent. ``month`` puts these in
+their order. The programme stands with the other equations of the model in
+``docs/model/equations.md``, measured speed in ``docs/performance.md``.
 """
 
 # mypy: allow-untyped-calls
@@ -81,6 +81,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ascontiguousarray
 
 from rare_market.clearing.answer import (
     CLEARED,
@@ -138,7 +139,7 @@ class BookLayout(NamedTuple):
 
 
 class Clearing(NamedTuple):
-    """Result of :func:`clear`: two tables, and the columns the module docstring defines.
+    """Result of :func:`clear`: one table, and the columns the module docstring defines.
 
     Demand node = place * buyer classes + buyer class; nodes are the supply nodes, then these.
     Columns are views, made when asked for, which costs more than to clear a good.
@@ -148,21 +149,24 @@ class Clearing(NamedTuple):
     layout
         of the book that was cleared.
     answer
-        one after the other: flows, rents, prices, their low and high ends, `certificate`, fills.
-    noted
-        ``[3, good, node]`` marginal ask, marginal bid, and status (of demand nodes; else -1).
+        one after the other: flows, rents, prices, their low and high ends, `certificate`, fills,
+        `noted`.
     quota_rent_usd_per_kg
         ``[quota]``.
     """
 
     layout: BookLayout
     answer: np.ndarray
-    noted: np.ndarray
     quota_rent_usd_per_kg: np.ndarray
 
     def _part(self, number: int) -> np.ndarray:
         where, shape = self.layout.parts[number]
         return self.answer[where].reshape(shape)
+
+    @property
+    def noted(self) -> np.ndarray:
+        """``[3, good, node]`` marginal ask, marginal bid, and status (of demand nodes; else -1)."""
+        return self._part(8).view(_WHOLE)
 
     @property
     def certificate(self) -> np.ndarray:
@@ -346,7 +350,7 @@ def book_layout(
         np.pad(weight, ((0, 0), (0, -weight.shape[1] % 8))),
         [asks, asks, bids, bids, lanes, lanes, (goods, nodes)],
         np.empty((0, nodes)),
-        _parts(lanes, lanes, *[(goods, nodes)] * 3, (4, goods), asks, bids),
+        _parts(lanes, lanes, *[(goods, nodes)] * 3, (4, goods), asks, bids, (3, goods, nodes)),
     )
 
 
@@ -368,8 +372,9 @@ def _codes(name: str, codes: np.ndarray, count: int) -> np.ndarray:
 def _tie_weights(place_key: np.ndarray, buyer_classes: int) -> np.ndarray:
     """Hash both ends of every lane (splitmix64) to [2^30, 2^31), domestic lanes highest.
 
-    The weights are taken off the costs far below a tick. They decide between optima only; that
-    they differ by a hash makes a second tie, between sums of weights, as good as impossible.
+    The weights are taken off the costs far below a tick. They decide between optima only. Sums of
+    their leading bits, which are all that fits beside the highest prices, may tie again; that sums
+    of all their bits do is as good as impossible.
     """
     destination = np.repeat(place_key, buyer_classes)
     buyer_class = np.tile(np.arange(buyer_classes, dtype=np.uint64), len(place_key))
@@ -415,20 +420,19 @@ def clear(
     hint = layout.no_hint if price_hint_usd_per_kg is None else price_hint_usd_per_kg
     orders = (ask_quantity_t, ask_limit_usd_per_kg, bid_quantity_t, bid_limit_usd_per_kg)
     given = (*orders, lane_cost_usd_per_kg, lane_limit_t, hint)
-    arrays = [np.ascontiguousarray(values, _FLOAT) for values in given]
+    arrays = [ascontiguousarray(values, _FLOAT) for values in given]
     if (shapes := [values.shape for values in arrays]) != layout.shapes:
         _check_shapes(shapes, layout)
     market: Any = (layout.plan, layout.tie_weight, *arrays)
     answer = np.empty(layout.parts[-1][0].stop)
-    noted = np.empty((3, *layout.shapes[-1]), _WHOLE)
-    free: Any = (*_NO_QUOTAS, PIVOT_LIMIT, answer, noted)
+    free: Any = (*_NO_QUOTAS, PIVOT_LIMIT, answer)
     problem = clear_goods(layout.good, *market, *free)
     if problem != OK:
         raise ValueError(PROBLEMS[problem])
-    result = Clearing(layout, answer, noted, _NO_RENT)
+    result = Clearing(layout, answer, _NO_RENT)
     if quotas is not None and len(quotas.quota_t):
         found = (result.flow_t, result.node_price_usd_per_kg)
-        rent = enforce(quotas, market, PIVOT_LIMIT, answer, noted, *found)
+        rent = enforce(quotas, market, PIVOT_LIMIT, answer, *found)
         result = result._replace(quota_rent_usd_per_kg=rent)
     return result
 

@@ -278,9 +278,9 @@ def _quote_from_neighbours(nodes, arcs, ticks, charged, node, arc):
         if not (below and above):
             node[MIDDLE, v] = INF if v < places else -INF
             if below:
-                node[MIDDLE, v] = -INF if v < places else 2 * node[BOTTOM, v]
+                node[MIDDLE, v] = 2 * node[BOTTOM, v]
             elif above:
-                node[MIDDLE, v] = 2 * node[TOP, v] if v < places else INF
+                node[MIDDLE, v] = 2 * node[TOP, v]
     for o in range(places):
         if node[TOP, o] >= FAR:
             for d in range(demands):

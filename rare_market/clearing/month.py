@@ -38,13 +38,13 @@ from rare_market.clearing.problem import (
     read_orders,
 )
 from rare_market.clearing.quotas import add_use, charge
-from rare_market.clearing.simplex import search, start
+from rare_market.clearing.simplex import is_tied, search, start
 
 
 @compiled_with_arrays
 def clear_goods(
     which, plan, tie_weight, ask_quantity_t, ask_limit, bid_quantity_t, bid_limit, lane_cost,
-    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer, noted,
+    lane_limit_t, hint, counted, trial, weights, pivot_limit, answer,
 ):  # fmt: skip
     """Clear the goods `which`; return a problem code.
 
@@ -65,7 +65,9 @@ def clear_goods(
     rest = answer[2 * goods * lanes :]
     quoted, rest = rest[: 3 * goods * nodes].reshape((3, goods, nodes)), rest[3 * goods * nodes :]
     certificate, rest = rest[: 4 * goods].reshape((4, goods)), rest[4 * goods :]
-    ask_fill_t, bid_fill_t = rest[: len(ask_limit)], rest[len(ask_limit) :]
+    ask_fill_t, rest = rest[: len(ask_limit)], rest[len(ask_limit) :]
+    bid_fill_t, rest = rest[: len(bid_limit)], rest[len(bid_limit) :]
+    noted = rest.view(np.int64).reshape((3, goods, nodes))
     unit_shift = np.int64(2 if charges else 0)
     unit = np.int64(1) << unit_shift
     slots = len(slot_order)
@@ -144,11 +146,13 @@ def clear_goods(
                         g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs,
                         block_node, first, middle, last, order, cost, node, arc, scratch,
                     )  # fmt: skip
-                    if not search(
+                    found = search(
                         pivot_limit, arcs, places, nodes, order, cost, node, arc, scratch
-                    ):
+                    )
+                    if not found:
                         certificate[3, g] = 1.0
-                        trade_by_paths(arcs, nodes, order, cost, node, arc)
+                    if not found or is_tied(places, nodes, arcs, cost, node, arc):
+                        trade_by_paths(arcs, nodes, tie_weight, order, cost, node, arc)
                     in_use = list_trade(places, nodes, arcs, node, arc, trade)
                 if turn == 1:
                     publish(

@@ -1,8 +1,9 @@
-"""The fallback: successive shortest paths, slower than the simplex but certain to end.
+"""Successive shortest paths: slower than the simplex, but certain to end and to settle every tie.
 
-It takes always the most profitable trade still possible, so every trade uses up an order or turns
-a lane. Its result is written as the simplex would: trees of lanes with room, each hanging on the
-order it uses in part.
+The most profitable trade still possible is always taken, so every trade uses up an order or turns
+a lane. Of trades equal in whole grains the one whose lanes weigh most goes first, by all the bits
+of their tie weights, of which the costs hold but the leading ones. The result is written as the
+simplex would: trees of lanes with room, each hanging on the order it uses in part.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -29,7 +30,7 @@ from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
 
 
 @compiled_with_arrays
-def trade_by_paths(arcs, nodes, order, cost, node, arc):
+def trade_by_paths(arcs, nodes, tie_weight, order, cost, node, arc):
     """Solve one good; see :func:`rare_market.clearing.simplex.search`."""
     places = len(cost)
     demands = nodes - places
@@ -43,7 +44,9 @@ def trade_by_paths(arcs, nodes, order, cost, node, arc):
         np.zeros(nodes, np.int64),
         np.zeros(nodes, np.int64),
     )
-    reach, parent = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    # limit and costs of the cheapest way to a node, and the weight of its lanes
+    reach, weight = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    parent = np.empty(nodes, np.int64)
     for v in range(nodes):
         step[v] = -FAR if v < places else FAR
     while True:
@@ -53,22 +56,26 @@ def trade_by_paths(arcs, nodes, order, cost, node, arc):
                 step[v] = look_beyond(v, step[v], sign, order, node)[1]
                 size[v], used[v] = look_beyond(v, step[v], sign, order, node)[0], 0
             reach[v] = step[v] if v < places and size[v] > 0 else INF
-            parent[v] = v
+            parent[v], weight[v] = v, 0
         changed = True
         while changed:
             changed = False
             for o in range(places):
                 for d in range(demands):
-                    v, c = places + d, cost[o, d]
+                    v, c, w = places + d, cost[o, d], tie_weight[o, d]
+                    saved, heavier = reach[v] - reach[o] - c, weight[o] + w - weight[v]
                     forward = c < INF and flow[o, d] < room[o, d] and reach[o] < INF
-                    if forward and reach[o] + c < reach[v]:
-                        reach[v], parent[v], changed = reach[o] + c, o, True
-                    if flow[o, d] > 0 and reach[v] - c < reach[o]:
-                        reach[o], parent[o], changed = reach[v] - c, v, True
-        gain, buyer = np.int64(0), -1
+                    if forward and _better(saved, heavier):
+                        reach[v], weight[v] = reach[o] + c, weight[o] + w
+                        parent[v], changed = o, True
+                    elif flow[o, d] > 0 and reach[v] < INF and _better(-saved, -heavier):
+                        reach[o], weight[o] = reach[v] - c, weight[v] - w
+                        parent[o], changed = v, True
+        gain, heavier, buyer = np.int64(0), np.int64(0), -1
         for v in range(places, nodes):
-            if size[v] > 0 and reach[v] < INF and step[v] - reach[v] > gain:
-                gain, buyer = step[v] - reach[v], v
+            more = step[v] - reach[v]
+            if size[v] > 0 and reach[v] < INF and _better(more - gain, weight[v] - heavier):
+                gain, heavier, buyer = more, weight[v], v
         if buyer < 0:
             break
         amount, v = size[buyer] - used[buyer], buyer
@@ -88,6 +95,12 @@ def trade_by_paths(arcs, nodes, order, cost, node, arc):
                 flow[v, u - places] -= amount
             v = u
     _write(cost, flow, room, step, size, used, arcs, order, node, arc)
+
+
+@compiled
+def _better(saved, heavier):
+    """Compare by price first, then by the weight of the lanes."""
+    return saved > 0 or (saved == 0 and heavier > 0)
 
 
 @compiled

@@ -36,7 +36,6 @@ def enforce(
     market: tuple[np.ndarray, ...],
     pivot_limit: int,
     answer: np.ndarray,
-    noted: np.ndarray,
     flow_t: np.ndarray,
     price_usd_per_kg: np.ndarray,
 ) -> np.ndarray:
@@ -50,7 +49,7 @@ def enforce(
         what :func:`rare_market.clearing.month.clear_goods` reads: layout, orders, lanes, hint.
     pivot_limit
         per good.
-    answer, noted
+    answer
         of the month without quotas; written over.
     flow_t, price_usd_per_kg
         ``[good, origin, demand node]`` and ``[good, node]``, parts of this answer.
@@ -94,7 +93,7 @@ def enforce(
         ) -> list[int]:
             trial = np.zeros((3, len(rents) + 2), dtype=np.int64)
             trial[0, :-2] = trial[2, :-2] = rents
-            unpublished: Any = (lanes, trial, np.zeros(0), pivot_limit, answer, noted)
+            unpublished: Any = (lanes, trial, np.zeros(0), pivot_limit, answer)
             clear_goods(which, *market, *unpublished)
             return [*trial[1, :-2].tolist(), exact_value(trial[1])]
 
@@ -108,7 +107,7 @@ def enforce(
             rents, weights, rent = _search_several(solve, [int(lots[k]) for k in group], top)
         mix = np.zeros((2 + len(rents), len(group) + 2), dtype=np.int64)
         mix[0, :-2], mix[2:, :-2] = rent, rents
-        final: Any = (lanes, mix, np.array(weights), pivot_limit, answer, noted)
+        final: Any = (lanes, mix, np.array(weights), pivot_limit, answer)
         clear_goods(which, *market, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg

@@ -325,6 +325,33 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
 
 
 @compiled
+def is_tied(places, nodes, arcs, cost, node, arc):
+    """Say whether a lane or an order outside the trees is indifferent.
+
+    Only then can another solution be as good. It takes sums of tie weights that are equal in whole
+    grains, which few grains a tick make likely.
+    """
+    nothing = spread(np.int64(0))
+    tied = nothing  # counted in minus ones, less the lanes of the trees
+    for v in range(0, nodes, 8):
+        price, root = load(node, PRICE, v), load(node, PARENT, v) == count_from(v)
+        at_limit = (load(node, LOW, v) == price) | (load(node, HIGH, v) == price)
+        unlimited = load(node, ARC, v) < nothing
+        tied += pick(root, nothing, at_limit) - pick(root, nothing, unlimited)
+    for o in range(places):
+        netback = spread(node[PRICE, o])
+        for v in range(places, nodes, 8):
+            tied += load(cost, o, v - places) + netback == load(node, PRICE, v)
+    if total(tied) != 0:
+        return True
+    for a in range(arcs):
+        gap = node[PRICE, arc[a].head] - node[PRICE, arc[a].tail]
+        if arc[a].state != IN_TREE and gap == arc[a].cost:
+            return True
+    return False
+
+
+@compiled
 def _lane(gap, piece, rises, places, cost, node, masked):
     """Return tail and head of the unlimited lane that is indifferent after `gap`."""
     for o in range(places):
