@@ -250,12 +250,12 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
         book, ledger, result, month = self.book, self.ledger, self.clearing, self.delivered
         p, m, b = self.producers, self.processors, self.buyers
-        earned, self.paid_usd = book.asks_usd(result), book.bids_usd(result)
-        sales_usd, spent_usd = book.asks_by_trader(earned), book.bids_by_trader(self.paid_usd)
+        sold, bought = book.sold(result), book.bought(result)
+        self.bought, asks, bids, of = bought, book.ask_part, book.bid_part, book.trader_part
         carriers, sellers = self.ask_accounts
-        ledger.book(carriers, sellers, "goods", earned, book.asks.good, result.ask_fill_t)
+        ledger.book(carriers, sellers, "goods", sold.usd, book.asks.good, sold.fill_t)
         carriers, buyers = self.bid_accounts
-        ledger.book(buyers, carriers, "goods", self.paid_usd, book.bids.good, result.bid_fill_t)
+        ledger.book(buyers, carriers, "goods", bought.usd, book.bids.good, bought.fill_t)
         ledger.settle_trade(
             result.flow_t,
             result.price_usd_per_kg,
@@ -268,44 +268,33 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
-        ore_usd = sales_usd["producer"] + month.ore_sold_usd
+        ore_usd = sold.trader_usd[of["producer"]] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        sold_t = book.asks_of("producer", result.ask_fill_t) + month.ore_sold_t
+        sold_t = sold.trader_t[of["producer"]] + month.ore_sold_t
         sides = ("producer", p.place), ("state", p.place)
         ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
-        p.settle(
-            result.ask_fill_t[book.ask_part["producer"]],
-            month.ore_sold_t,
-            ore_usd - tax_usd,
-        )
+        p.settle(sold.fill_t[asks["producer"]], month.ore_sold_t, ore_usd - tax_usd)
         m.settle(
-            result.ask_fill_t[book.ask_part["processor"]],
-            result.bid_fill_t[book.bid_part["processor"]],
+            sold.fill_t[asks["processor"]],
+            bought.fill_t[bids["processor"]],
             month.offtake_t,
-            sales_usd["processor"] + month.offtake_usd,
-            spent_usd["processor"] + month.ore_paid_usd,
+            sold.trader_usd[of["processor"]] + month.offtake_usd,
+            bought.trader_usd[of["processor"]] + month.ore_paid_usd,
         )
         settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
-        self.bought_t = book.bids_by_market(result.bid_fill_t)
-        b.settle(result.bid_fill_t[book.bid_part["buyer"]])
+        b.settle(bought.fill_t[bids["buyer"]])
         self.world.products.settle(b.consumed_t)
-        self.spent_usd = spent_usd["buyer"]
+        self.spent_usd = bought.trader_usd[of["buyer"]]
         sides = ("economy", b.place), ("buyer", b.place)
         ledger.pay(*sides, "final_demand", self.spent_usd, b.good, b.bought_t)
         self.value_usd = settlement.use_value_usd(b, self.period)
-        bought = book.bid_part["state"]
         for policy, spent in self.states.settle(
-            result.ask_fill_t[book.ask_part["state"]],
-            result.bid_fill_t[bought],
-            self.paid_usd[bought],
+            sold.fill_t[asks["state"]], bought.fill_t[bids["state"]], bought.usd[bids["state"]]
         ):
             ledger.charge(policy, spent)
         x = self.merchants
-        x.settle(
-            result.ask_fill_t[book.ask_part["merchant"]],
-            result.bid_fill_t[book.bid_part["merchant"]],
-        )
+        x.settle(sold.fill_t[asks["merchant"]], bought.fill_t[bids["merchant"]])
         outlay_usd = usd(x.bought_t, x.cost_usd_per_kg)
         ledger.pay(("merchant", x.place), ("economy", x.place), "smuggling_cost", outlay_usd)
 
@@ -333,7 +322,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p.fail_with(m.life.bankrupt & (m.life.idle_months == 0))
         self.buyers.plan(outcome, self.regime)
         self.merchants.plan()
-        self.states.plan(self.period, outcome, self.regime, self.bought_t.sum(axis=2))
+        self.states.plan(self.period, outcome, self.regime, self.bought.market_t)
 
     def _grant_permits(self) -> None:
         """Cut the lead time of projects whose permits come early, while a rule offers it."""
@@ -375,7 +364,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Write the month into the records."""
         records, month, t = self.records, self.delivered, self.period
         records.write_market(
-            t, self.board, self.clearing, self.bought_t, self.book.bids_by_market(self.paid_usd),
+            t, self.board, self.clearing, self.bought.market_t, self.bought.market_usd,
             month.trades, month.lane_t,
         )  # fmt: skip
         records.quota_scarcity_usd_per_kg.append(self.scarcity_usd_per_kg)
@@ -384,7 +373,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
         self.world.write(records, t, self.spent_usd, self.value_usd, self.cell)
         if self.content.touches:
-            bought_t = self.book.bids_by_kind(self.clearing.bid_fill_t, ("state", "merchant"))
+            bought_t = self.book.bids_by_kind(self.bought.fill_t, ("state", "merchant"))
             contracts = month.lane_t, month.to_states_t
             moves = self.world.moves(records, t, contracts, bought_t)
             self.content.advance(moves, self._untouched_t())

@@ -391,13 +391,9 @@ class Processors:
 
         ``inf`` where no plant uses it.
         """
-        feed = self.feed
-        cell = feed.good * places + feed.place
-        worth = np.maximum(self.netback_usd_per_kg, 0.0)
-        weight = np.bincount(cell, self.feed_want_t, minlength=goods * places)
-        total = np.bincount(cell, self.feed_want_t * worth, minlength=goods * places)
-        mean = np.divide(total, weight, out=np.full(len(total), np.inf), where=weight > 0.0)
-        return mean.reshape(goods, places)
+        feed, mean = self.feed, np.empty((goods, places))
+        _mean_netback(feed.good, feed.place, self.feed_want_t, self.netback_usd_per_kg, mean)
+        return mean
 
     def post(
         self,
@@ -422,23 +418,24 @@ class Processors:
             what bound buyers ask of them, where rules on content are in force.
         """
         leg = self.product
-        quantity_t, limit = _asks(
-            leg.good, leg.place, self.product_stock_t, self.stock_target_t(bulletin),
-            self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg, self.cost_plus,
-            self.sold_payment_usd_per_kg, self._state_owned, bulletin.netback_usd_per_kg,
+        _post_asks(
+            leg.good, leg.place, self.product_stock_t, self.sales_t, self.product_cover_months,
+            self.expected_usd_per_kg, self.ask_floor_usd_per_kg, self.cost_plus,
+            self.sold_payment_usd_per_kg, self.long_sold_payment_usd_per_kg, self._state_owned,
+            bulletin.netback_usd_per_kg, bulletin.long_netback_usd_per_kg,
             regime.state_ask_ceiling_usd_per_kg, downstream_usd_per_kg, self._numbers,
+            *book.ask_columns["processor"],
         )  # fmt: skip
-        book.post_asks("processor", quantity_t, limit)
-        self.clean_t = self.clean_share(clean) * self.feed_want_t
-        open_t = self.feed_want_t - self.clean_found_share * self.clean_t
-        amount_t, limit = _bids(
-            open_t, self.feed_alarm_share, self.netback_usd_per_kg,
-            self.feed_price_usd_per_kg, self._numbers,
-        )  # fmt: skip
+        bid_t, limit = book.bid_columns["processor"]
+        open_t, orders = self.feed_want_t, BID_STEPS * len(self.feed.row)
         if self._seeks_clean:
-            clean_t, clean_limit = self._clean_bids(clean, bulletin)
-            amount_t, limit = np.vstack([amount_t, clean_t]), np.vstack([limit, clean_limit])
-        book.post_bids("processor", amount_t, limit)
+            self.clean_t = self.clean_share(clean) * self.feed_want_t
+            open_t = self.feed_want_t - self.clean_found_share * self.clean_t
+            self._post_clean_bids(clean, bulletin, bid_t[orders:], limit[orders:])
+        _post_bids(
+            open_t, self.feed_alarm_share, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self._numbers, bid_t[:orders], limit[:orders],
+        )  # fmt: skip
 
     def clean_share(self, clean: CleanDemand | None) -> np.ndarray:
         r"""Part of each feed that a plant asks for untouched, ``[feed leg]``.
@@ -462,16 +459,23 @@ class Processors:
         np.maximum.at(of_plant, leg.row, share[leg.good])
         return np.where(chooses, of_plant[feed.row], 0.0)
 
-    def _clean_bids(
-        self, clean: CleanDemand | None, bulletin: Bulletin
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Quantity and limit of bids for untouched feed, up to what the premium adds to netback."""
+    def _post_clean_bids(
+        self,
+        clean: CleanDemand | None,
+        bulletin: Bulletin,
+        bid_t: np.ndarray,
+        bid_usd_per_kg: np.ndarray,
+    ) -> None:
+        """Bid for untouched feed, up to what the premium adds to netback, into these columns."""
         feed, leg, netback = self.feed, self.product, self.netback_usd_per_kg
         price = bulletin.price_usd_per_kg[feed.good, feed.place, BOUND]
         if clean is not None:
             premium = leg.total(leg.coefficient * leg.at(clean.premium_usd_per_kg))
             netback = netback + premium[feed.row] / feed.coefficient
-        return _bids(self.clean_t, self.feed_alarm_share, netback, price, self._numbers)
+        _post_bids(
+            self.clean_t, self.feed_alarm_share, netback, price, self._numbers,
+            bid_t, bid_usd_per_kg,
+        )  # fmt: skip
 
     def _take_feed(self, bid_fill_t: np.ndarray) -> np.ndarray:
         """Fills of both kinds of bids together, ``[bid]``; learn how much was found untouched."""
@@ -749,6 +753,27 @@ def _netbacks(
 
 
 @compiled
+def _mean_netback(
+    good: np.ndarray,
+    place: np.ndarray,
+    want_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    mean_usd_per_kg: np.ndarray,
+) -> None:
+    """See :meth:`Processors.downstream_usd_per_kg`; written to the last, ``[good, place]``."""
+    weight_t = np.zeros(mean_usd_per_kg.shape)
+    mean_usd_per_kg[:] = 0.0
+    for i in range(len(good)):
+        here = (good[i], place[i])
+        weight_t[here] += want_t[i]
+        mean_usd_per_kg[here] += want_t[i] * max(netback_usd_per_kg[i], 0.0)
+    for g in range(len(weight_t)):
+        for p in range(len(weight_t[g])):
+            known = weight_t[g, p] > 0.0
+            mean_usd_per_kg[g, p] = mean_usd_per_kg[g, p] / weight_t[g, p] if known else np.inf
+
+
+@compiled
 def _stock_target_t(
     good: np.ndarray,
     place: np.ndarray,
@@ -775,27 +800,35 @@ def _stock_target_t(
 
 
 @compiled
-def _asks(
+def _post_asks(
     good: np.ndarray,
     place: np.ndarray,
     stock_t: np.ndarray,
-    target_t: np.ndarray,
     sales_t: np.ndarray,
+    cover_months: np.ndarray,
     expected_usd_per_kg: np.ndarray,
     floor_usd_per_kg: np.ndarray,
     cost_plus: np.ndarray,
     payment_usd_per_kg: np.ndarray,
+    long_payment_usd_per_kg: np.ndarray,
     state_owned: np.ndarray,
     netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the asks, ``[product leg, step]``.
+    ask_t: np.ndarray,
+    ask_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the asks, ``[product leg x step]``.
 
     Who is paid something on top of every kilogram sold asks that much less for it.
     """
     s, least, aimed = numbers[0], np.empty(len(good)), np.empty(len(good))
+    target_t = _stock_target_t(
+        good, place, sales_t, cover_months, payment_usd_per_kg, long_payment_usd_per_kg,
+        netback_usd_per_kg, long_netback_usd_per_kg, numbers,
+    )  # fmt: skip
     for i in range(len(good)):
         topped_up = max(payment_usd_per_kg[i], 0.0)
         counted = (
@@ -810,23 +843,25 @@ def _asks(
         limit, state_owned, good, place, least, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
-    return quantity_t, limit
+    ask_t[:], ask_usd_per_kg[:] = quantity_t.reshape(-1), limit.reshape(-1)
 
 
 @compiled
-def _bids(
+def _post_bids(
     want_t: np.ndarray,
     alarm_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the bids, ``[feed leg, step]``, urgent before patient.
+    bid_t: np.ndarray,
+    bid_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the bids, ``[feed leg x step]``, urgent before patient.
 
     A plant left short bids as urgently as a user, as far as its products pay for it.
     """
     s, feeds = numbers[0], len(want_t)
-    amount_t, limit = np.empty((feeds, BID_STEPS)), np.empty((feeds, BID_STEPS))
+    amount_t, limit = bid_t.reshape(feeds, BID_STEPS), bid_usd_per_kg.reshape(feeds, BID_STEPS)
     for i in range(feeds):
         most, price = netback_usd_per_kg[i], price_usd_per_kg[i]
         more = s.consumer_step_share - s.bid_step_share
@@ -835,7 +870,6 @@ def _bids(
         amount_t[i, 1] = (1.0 - URGENT_SHARE) * want_t[i]
         limit[i, 0] = min(most, price * (1.0 + step))
         limit[i, 1] = min(most, price * PATIENT_FACTOR)
-    return amount_t, limit
 
 
 @compiled

@@ -193,14 +193,14 @@ class Producers:
         downstream_usd_per_kg
             ``[good, place]`` what plants at home can pay.
         """
-        quantity_t, limit = _asks(
+        _post(
             self.good, self.place, self.inventory_t, self.sales_t, self.cover_months,
-            self.cost_usd_per_kg, self.extrapolation_share, self.tax_share(regime),
-            self.life.state_owned, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
-            bulletin.long_netback_usd_per_kg, regime.state_ask_ceiling_usd_per_kg,
-            downstream_usd_per_kg, self._numbers,
+            self.cost_usd_per_kg, self.extrapolation_share, self.life.informal,
+            self.life.state_owned, regime.resource_tax_share, bulletin.netback_usd_per_kg,
+            bulletin.trend_per_month, bulletin.long_netback_usd_per_kg,
+            regime.state_ask_ceiling_usd_per_kg, downstream_usd_per_kg, self._numbers,
+            *book.ask_columns["producer"],
         )  # fmt: skip
-        book.post_asks("producer", quantity_t, limit)
 
     def reach(self, returned_t: np.ndarray, added_share: np.ndarray) -> None:
         r"""Let collectors reach their share of the scrap thrown away, ``[good, place]``.
@@ -362,7 +362,7 @@ def _tax_share(
 
 
 @compiled
-def _asks(
+def _post(
     good: np.ndarray,
     place: np.ndarray,
     inventory_t: np.ndarray,
@@ -370,17 +370,21 @@ def _asks(
     cover_months: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     extrapolation_share: np.ndarray,
-    tax_share: np.ndarray,
+    informal: np.ndarray,
     state_owned: np.ndarray,
+    resource_tax_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
     long_netback_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the asks, ``[producer, step]``."""
+    ask_t: np.ndarray,
+    ask_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the asks, ``[producer x step]``."""
     s, rows = numbers[0], len(good)
+    tax_share = _tax_share(good, place, informal, resource_tax_share)
     target_t, expected, floor = np.empty(rows), np.empty(rows), np.empty(rows)
     for i in range(rows):
         here = (good[i], place[i])
@@ -402,7 +406,7 @@ def _asks(
         limit, state_owned, good, place, floor, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
-    return quantity_t, limit
+    ask_t[:], ask_usd_per_kg[:] = quantity_t.reshape(-1), limit.reshape(-1)
 
 
 @compiled
