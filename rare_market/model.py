@@ -121,7 +121,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 kind(self, cohort, row)
         p, m = self.producers, self.processors
         self.ores = data.catalogue.of_stage("concentrate")
-        self.ties, self.cell = settlement.find_ties(p, m), world.cells()
+        self.ties = settlement.find_ties(p, m)
         self.rivals = (m.stage == SEPARATION) & (m.place != data.catalogue.china)
         self.project_at = (  # stage and place of each facility; a collector digs like a mine
             np.concatenate([np.full(p.rows, MINE), m.stage]),
@@ -371,7 +371,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         records.balance_usd[t] = self.ledger.balance_usd
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
-        self.world.write(records, t, self.spent_usd, self.value_usd, self.cell)
+        self.world.write(records, t, self.spent_usd, self.value_usd)
         if self.content.touches:
             bought_t = self.book.bids_by_kind(self.bought.fill_t, ("state", "merchant"))
             contracts = month.lane_t, month.to_states_t
@@ -488,6 +488,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         Their feeds obey the rule on their products, as far as its stages count and there is
         anything touched on offer. Scrap is taken as it comes: where it was made is forgotten.
         """
+        if not rules:
+            return ()
         c, follow = self.catalogue, []
         places, scrap = np.arange(len(c.places)), c.of_stage("scrap")
         for rule in rules:

@@ -215,8 +215,6 @@ class Records:
         ``[period, good, origin, destination]`` on the market.
     moved_t
         the same with deliveries under contract.
-    contract_trades
-        deliveries outside the market: (period, channel, good, origin, destination, tonnes, USD/kg).
     capacity_t, operating_t, building_t, output_t
         ``[period, facility stage, place]`` tonnes per month.
     cash_usd
@@ -280,7 +278,7 @@ class Records:
         self.age_months, self.status = month["age_months"], month["status"]
         self.bought_t, self.paid_usd = month["bought_t"], month["paid_usd"]
         self.flow_t, self.moved_t = month["flow_t"], month["moved_t"]
-        self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
+        self._contract_trades: list[tuple[int, np.ndarray]] = []
         self.capacity_t, self.operating_t = month["capacity_t"], month["operating_t"]
         self.building_t, self.output_t = month["building_t"], month["output_t"]
         self.cash_usd, self.balance_usd = month["cash_usd"], month["balance_usd"]
@@ -311,7 +309,7 @@ class Records:
         clearing: Clearing,
         bought_t: np.ndarray,
         paid_usd: np.ndarray,
-        contract_trades: list[tuple[int, int, int, int, float, float]],
+        contract_trades: list[np.ndarray],
         contract_t: np.ndarray,
     ) -> None:
         """Write a month's prices, flows and certificate.
@@ -325,7 +323,8 @@ class Records:
         bought_t, paid_usd
             ``[good, place, buyer class]`` on the market.
         contract_trades
-            deliveries outside the market: channel, good, origin, destination, tonnes, USD/kg.
+            deliveries outside the market, tables ``[delivery, column]``: channel, good, origin,
+            destination, tonnes, USD/kg.
         contract_t
             ``[good, origin, destination]`` the tonnes of all of them.
         """
@@ -339,12 +338,24 @@ class Records:
         self.status[t] = clearing.status.reshape(shape)
         self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
         _sum_classes(clearing.flow_t, contract_t, self.flow_t[t], self.moved_t[t])
-        self.contract_trades.extend((t, *trade) for trade in contract_trades)
+        self._contract_trades.extend((t, trades) for trades in contract_trades)
         self.gap_relative[t] = clearing.gap_relative
         self.excess_demand_t[t] = clearing.excess_demand_t
         self.slackness_usd[t] = clearing.slackness_violation_usd
         self.fallback[t] = clearing.fallback
         self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
+
+    @property
+    def contract_trades(self) -> list[tuple[int, int, int, int, int, float, float]]:
+        """Deliveries outside the market.
+
+        Period, channel, good, origin, destination, tonnes, USD/kg of each.
+        """
+        return [
+            (period, int(channel), int(good), int(origin), int(destination), tonnes, price)
+            for period, trades in self._contract_trades
+            for channel, good, origin, destination, tonnes, price in trades.tolist()
+        ]
 
     def write_content(self, period: int, content: Content) -> None:
         """Write the shares of all heaps after a month."""

@@ -227,6 +227,7 @@ class Processors:
         self.feed_alarm_share = np.zeros(len(use_t))
         self.netback_usd_per_kg = np.full(len(use_t), -np.inf)
         self.feed_price_usd_per_kg = np.zeros(len(use_t))
+        self.ask_floor_usd_per_kg = np.zeros(len(self.product.row))
         self.sales_t = self.product.coefficient * activity_t[self.product.row]
         self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
         self._stock_settled_t = self.product_stock_t - self.sales_t  # a month before
@@ -281,10 +282,12 @@ class Processors:
 
     def product_price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
         """Price each plant expects for each product, ``[product leg]``."""
-        return _expected_usd_per_kg(
-            self.product.row, self.product.good, self.product.place, self.extrapolation_share,
-            bulletin.netback_usd_per_kg, bulletin.trend_per_month,
+        leg, expected = self.product, np.empty(len(self.product.row))
+        _expect(
+            leg.row, leg.good, leg.place, self.extrapolation_share, bulletin.netback_usd_per_kg,
+            bulletin.trend_per_month, expected,
         )  # fmt: skip
+        return expected
 
     def revenue_usd_per_kg(self, price_usd_per_kg: np.ndarray) -> np.ndarray:
         """Revenue per kg of activity less the finishing of what is worth finishing, ``[plant]``."""
@@ -324,7 +327,7 @@ class Processors:
             ``[product leg]``; the second is the share of the revenue that a contract secures.
         """
         leg, price = self.product, price_usd_per_kg
-        payment, covered = np.zeros(len(leg.row)), np.zeros(len(leg.row))
+        payment, covered = np.zeros((2, len(leg.row)))
         if not regime.price_floors and not regime.offtakes:
             return payment, covered
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
@@ -362,12 +365,12 @@ class Processors:
         )
         payment, _ = self.contract_payment_usd_per_kg(self.expected_usd_per_kg, regime)
         feed, leg = self.feed, self.product
-        self.netback_usd_per_kg, self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg = _netbacks(
+        _price_feed(
             feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
             self.cost_plus, self.extrapolation_share, self.conversion_usd_per_kg,
-            self.finishing_usd_per_kg, self.expected_usd_per_kg,
-            self.revenue_usd_per_kg(self.expected_usd_per_kg + payment),
-            bulletin.price_usd_per_kg, bulletin.trend_per_month,
+            self.finishing_usd_per_kg, self.expected_usd_per_kg, payment,
+            bulletin.price_usd_per_kg, bulletin.trend_per_month, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg,
         )  # fmt: skip
 
     def normal_stock_t(self) -> np.ndarray:
@@ -553,20 +556,23 @@ class Processors:
         able_t = life.able_t(period)
         price = self.product_price_usd_per_kg(bulletin)
         payment, _ = self.contract_payment_usd_per_kg(price, regime)
-        worth = self.worth_usd_per_kg(price + payment)
-        planned_t = planned_activity_t(mine_output_t, self._output_aim_share)
-        cost, margin = _choose_activity(
-            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
-            worth, self.sales_t, self.product_stock_t, self.stock_target_t(bulletin),
-            self.conversion_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
-            planned_t, life.state_owned, self._output_aim_share, bulletin.price_usd_per_kg,
-            self.activity_t, self.wanted_activity_t, self._numbers,
+        cost, margin, operating_cost_usd = np.empty((3, self.rows))
+        _choose_activity(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.good, leg.place,
+            leg.coefficient, price, payment, self.sales_t, self.product_stock_t,
+            self.product_cover_months, self.sold_payment_usd_per_kg,
+            self.long_sold_payment_usd_per_kg, self.conversion_usd_per_kg,
+            self.finishing_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
+            planned_activity_t(mine_output_t, self._output_aim_share), life.state_owned,
+            self._output_aim_share, bulletin.price_usd_per_kg, bulletin.netback_usd_per_kg,
+            bulletin.long_netback_usd_per_kg, self.activity_t, self.wanted_activity_t,
+            self._numbers, cost, margin,
         )  # fmt: skip
-        self.activity_t, operating_cost_usd = _produce(
+        _produce(
             feed.row, feed.coefficient, leg.row, leg.coefficient, self.wanted_activity_t,
             self.sold_t, price, self.conversion_usd_per_kg, self.finishing_usd_per_kg,
             self.feed_stock_t, self.product_stock_t, self.sales_t, self.made_t,
-            self.rejected_t, self._numbers,
+            self.rejected_t, self._numbers, self.activity_t, operating_cost_usd,
         )  # fmt: skip
         _order_feed(
             feed.row, feed.good, feed.place, feed.coefficient, self.wanted_activity_t, able_t,
@@ -606,11 +612,12 @@ class Processors:
         long_payment, covered = self.contract_payment_usd_per_kg(
             long_price, promised, life.believed_share
         )
-        project_margin, charge = _project(
-            feed.row, feed.good, feed.place, feed.coefficient, leg.row,
-            self.worth_usd_per_kg(long_price + long_payment), covered,
-            self.conversion_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
-            life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg,
+        project_margin, charge = np.empty((2, self.rows))
+        _project(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
+            long_price, long_payment, covered, self.conversion_usd_per_kg,
+            self.finishing_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
+            life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg, project_margin, charge,
         )  # fmt: skip
         factor = life.finance_factor(regime.finance, self.name, self.place, self.stage) * (
             1.0 + regime.capital_added_share[self.stage, self.place]
@@ -619,22 +626,21 @@ class Processors:
 
 
 @compiled
-def _expected_usd_per_kg(
+def _expect(
     row: np.ndarray,
     good: np.ndarray,
     place: np.ndarray,
     extrapolation_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
-) -> np.ndarray:
+    expected: np.ndarray,
+) -> None:
     """See :meth:`Processors.product_price_usd_per_kg`."""
-    expected = np.empty(len(row))
     for i in range(len(row)):
         here = (good[i], place[i])
         expected[i] = expected_price_usd_per_kg(
             netback_usd_per_kg[here], trend_per_month[here], extrapolation_share[row[i]]
         )
-    return expected
 
 
 @compiled
@@ -701,7 +707,7 @@ def _worth_usd_per_kg(
 
 
 @compiled
-def _netbacks(
+def _price_feed(
     feed_row: np.ndarray,
     feed_good: np.ndarray,
     feed_place: np.ndarray,
@@ -713,17 +719,24 @@ def _netbacks(
     conversion_usd_per_kg: np.ndarray,
     finishing_usd_per_kg: np.ndarray,
     expected_usd_per_kg: np.ndarray,
-    revenue_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Netback and expected price of each feed, and the least each product is asked at.
+    netback: np.ndarray,
+    feed_price: np.ndarray,
+    floor: np.ndarray,
+) -> None:
+    """Write netback and expected price of each feed, and the least each product is asked at.
 
     A single product is not sold below what replacing it costs, a joint one not below its finishing.
     """
     feeds, products, plants = len(feed_row), len(row), len(conversion_usd_per_kg)
-    feed_price, netback, floor = np.empty(feeds), np.empty(feeds), np.empty(products)
-    feed_cost, beside = np.zeros(plants), np.zeros(plants)
+    feed_cost, beside, revenue = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth = _worth_usd_per_kg(
+        row, coefficient, expected_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
+    for i in range(products):
+        revenue[row[i]] += worth[i]
     for i in range(feeds):
         good, place, plant = feed_good[i], feed_place[i], feed_row[i]
         feed_price[i] = expected_price_usd_per_kg(
@@ -735,7 +748,7 @@ def _netbacks(
     for i in range(feeds):
         plant = feed_row[i]
         netback[i] = netback_usd_per_kg(
-            revenue_usd_per_kg[plant],
+            revenue[plant],
             conversion_usd_per_kg[plant],
             feed_cost[plant] - feed_coefficient[i] * feed_price[i],
             feed_coefficient[i],
@@ -749,7 +762,6 @@ def _netbacks(
         if cost_plus[i]:
             unit_cost = conversion_usd_per_kg[plant] + feed_cost[plant] - beside[plant]
             floor[i] = unit_cost / coefficient[i]
-    return netback, feed_price, floor
 
 
 @compiled
@@ -918,12 +930,18 @@ def _choose_activity(
     feed_place: np.ndarray,
     feed_coefficient: np.ndarray,
     row: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
     coefficient: np.ndarray,
-    worth_usd_per_kg: np.ndarray,
+    product_price_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     sales_t: np.ndarray,
     stock_t: np.ndarray,
-    target_t: np.ndarray,
+    cover_months: np.ndarray,
+    sold_payment_usd_per_kg: np.ndarray,
+    long_sold_payment_usd_per_kg: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
     tied_feed_usd_per_kg: np.ndarray,
     able_t: np.ndarray,
     age_months: np.ndarray,
@@ -931,16 +949,27 @@ def _choose_activity(
     state_owned: np.ndarray,
     output_aim_share: np.ndarray,
     price_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
     last_activity_t: np.ndarray,
     wanted_activity: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """How much to make; returns cost and margin per kg of activity, ``[plant]``.
+    cost: np.ndarray,
+    margin: np.ndarray,
+) -> None:
+    """Choose how much to make; write cost and margin per kg of activity too, ``[plant]``.
 
     A plant without sales to go by opens if it pays: fully when new, else at the first step.
     """
     s, plants = numbers[0], len(able_t)
     revenue, weighted, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth_usd_per_kg = _worth_usd_per_kg(
+        row, coefficient, product_price_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
+    target_t = _stock_target_t(
+        good, place, sales_t, cover_months, sold_payment_usd_per_kg, long_sold_payment_usd_per_kg,
+        netback_usd_per_kg, long_netback_usd_per_kg, numbers,
+    )  # fmt: skip
     for i in range(len(feed_row)):
         paid = price_usd_per_kg[feed_good[i], feed_place[i], OPEN]
         feed_cost[feed_row[i]] += feed_coefficient[i] * paid
@@ -950,7 +979,6 @@ def _choose_activity(
         )
         revenue[row[i]] += worth_usd_per_kg[i]
         weighted[row[i]] += worth_usd_per_kg[i] * asked_t
-    cost, margin = np.empty(plants), np.empty(plants)
     for i in range(plants):
         feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
         cost[i] = conversion_usd_per_kg[i] + feed
@@ -967,7 +995,6 @@ def _choose_activity(
             layoff_share = s.state_layoff_share_per_month
             wanted = max(wanted, least_output_t(able_t[i], last_activity_t[i], layoff_share))
         wanted_activity[i] = min(wanted, able_t[i])
-    return cost, margin
 
 
 @compiled
@@ -987,13 +1014,16 @@ def _produce(
     made_t: np.ndarray,
     rejected_t: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make products from the feed held; returns activity and its cost in USD, ``[plant]``.
+    activity_t: np.ndarray,
+    cost_usd: np.ndarray,
+) -> None:
+    """Make products from the feed held; write activity and its cost too, ``[plant]``.
 
     What fetches less than the plant's average kilogram is a by-product, and rejected when stock is
     full; what carries the plant is stored.
     """
-    s, activity_t = numbers[0], wanted_activity.copy()
+    s = numbers[0]
+    activity_t[:] = wanted_activity
     weight_t, value = np.zeros(len(activity_t)), np.zeros(len(activity_t))
     for i in range(len(row)):
         weight_t[row[i]] += coefficient[i]
@@ -1015,7 +1045,8 @@ def _produce(
         rejected_t[i] = yield_t - made_t[i]
         stock_t[i] += made_t[i]
         finishing[row[i]] += finishing_usd_per_kg[row[i]] * made_t[i]
-    return activity_t, KG_PER_T * (conversion_usd_per_kg * activity_t + finishing)
+    for i in range(len(activity_t)):
+        cost_usd[i] = KG_PER_T * (conversion_usd_per_kg[i] * activity_t[i] + finishing[i])
 
 
 @compiled
@@ -1061,30 +1092,36 @@ def _project(
     feed_place: np.ndarray,
     feed_coefficient: np.ndarray,
     row: np.ndarray,
-    worth_usd_per_kg: np.ndarray,
+    coefficient: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     covered_share: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
     tied_feed_usd_per_kg: np.ndarray,
     secured_charge_usd_per_kg: np.ndarray,
     charge_usd_per_kg: np.ndarray,
     long_price_usd_per_kg: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Margin of a new plant in the long run, and the capital charge it must cover, ``[plant]``.
+    margin: np.ndarray,
+    charge: np.ndarray,
+) -> None:
+    """Write margin of a new plant in the long run, and the capital charge it must cover.
 
     The part of revenue that contracts secure is financed at the lower rate.
     """
     plants = len(conversion_usd_per_kg)
     revenue, secured, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth_usd_per_kg = _worth_usd_per_kg(
+        row, coefficient, price_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
     for i in range(len(feed_row)):
         price = long_price_usd_per_kg[feed_good[i], feed_place[i]]
         feed_cost[feed_row[i]] += feed_coefficient[i] * price
     for i in range(len(row)):
         revenue[row[i]] += worth_usd_per_kg[i]
         secured[row[i]] += worth_usd_per_kg[i] * covered_share[i]
-    margin, charge = np.empty(plants), np.empty(plants)
     for i in range(plants):
         feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
         margin[i] = revenue[i] - feed - conversion_usd_per_kg[i]
         share = secured[i] / max(revenue[i], 1e-6)
         charge[i] = share * secured_charge_usd_per_kg[i] + (1.0 - share) * charge_usd_per_kg[i]
-    return margin, charge
