@@ -154,9 +154,10 @@ class Bulletin(NamedTuple):
         np.ndarray
             ``[good, place]``.
         """
+        first = max(self.period - MONTHS_PER_YEAR, 0)
         return self._once(
             ("arrivals", self.period, self.period),
-            lambda: self.usual_flow_t(self.year).sum(axis=1),
+            lambda: _mean_arrivals_t(self.moved_t[first : self.period]),
         )
 
     def shortfall_share(self) -> np.ndarray:
@@ -170,6 +171,21 @@ class Bulletin(NamedTuple):
             ("shortfall", self.period, self.period),
             lambda: _shortfall_share(self.moved_t[-MONTHS_PER_YEAR - 1 :]),
         )
+
+
+@compiled
+def _mean_arrivals_t(moved_t: np.ndarray) -> np.ndarray:
+    """Mean arrivals at each place, ``[good, place]``; zero of no month."""
+    months, goods, places, _ = moved_t.shape
+    arrivals_t = np.zeros((goods, places))
+    for g in range(goods):
+        for o in range(places):
+            for d in range(places):
+                flow_t = 0.0
+                for month in range(months):
+                    flow_t += moved_t[month, g, o, d]
+                arrivals_t[g, d] += flow_t / max(months, 1)
+    return arrivals_t
 
 
 @compiled

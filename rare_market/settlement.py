@@ -14,7 +14,7 @@ from rare_market.agents.lifecycle import CLOSED, PLANNED, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
-from rare_market.agents.trader import at, chosen
+from rare_market.agents.trader import chosen
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.compiled import compiled
@@ -611,11 +611,8 @@ def cover_state_losses(
 
 def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> None:
     """Let mines and plants face the costs that rules add, and not those that states bear."""
-    p, m = producers, processors
-    extra = regime.mine_cost_usd_per_kg - regime.mine_support_usd_per_kg
-    p.bear(at(extra, p.good, p.place))
-    share = regime.conversion_factor * (1.0 - regime.conversion_borne_share)
-    m.bear(at(share, m.stage, m.place))
+    producers.bear(regime.mine_cost_usd_per_kg, regime.mine_support_usd_per_kg)
+    processors.bear(regime.conversion_factor * (1.0 - regime.conversion_borne_share))
 
 
 def pay_supports(
@@ -711,37 +708,39 @@ def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
     the first design: a product redesigned to hold less serves as before and is worth what it was.
     What the redesign itself costs is not known and not counted.
     """
-    b = buyers
-    return _use_value_usd(
-        b.normal_use_t(period) / b.intensity_share, b.consumed_t / b.intensity_share,
-        b.elasticity, b.first_price_usd_per_kg, b.most_usd_per_kg,
+    b, value_usd = buyers, np.empty(buyers.rows)
+    _value_use(
+        b.normal_use_t(period), b.consumed_t, b.intensity_share, b.elasticity,
+        b.first_price_usd_per_kg, b.most_usd_per_kg, value_usd,
     )  # fmt: skip
+    return value_usd
 
 
 @compiled
-def _use_value_usd(
+def _value_use(
     normal_t: np.ndarray,
     consumed_t: np.ndarray,
+    intensity_share: np.ndarray,
     elasticity: np.ndarray,
     first_price_usd_per_kg: np.ndarray,
     choke_usd_per_kg: np.ndarray,
-) -> np.ndarray:
-    """See :func:`use_value_usd`."""
-    value_usd = np.empty(len(normal_t))
+    value_usd: np.ndarray,
+) -> None:
+    """See :func:`use_value_usd`; written to the last."""
     for i in range(len(normal_t)):
-        used_t, first, choke = consumed_t[i], first_price_usd_per_kg[i], choke_usd_per_kg[i]
+        first, choke = first_price_usd_per_kg[i], choke_usd_per_kg[i]
+        usual_t, used_t = normal_t[i] / intensity_share[i], consumed_t[i] / intensity_share[i]
         base_t, area = used_t, 0.0
         if elasticity[i] <= -STEEPEST:
-            base_t = min(used_t, normal_t[i] * (choke / first) ** elasticity[i])
+            base_t = min(used_t, usual_t * (choke / first) ** elasticity[i])
         if used_t > base_t:
             power = 1.0 / elasticity[i] + 1.0
             if abs(power) < STEEPEST:
                 power = STEEPEST
-            most_t = max(normal_t[i], 1e-12)
+            most_t = max(usual_t, 1e-12)
             rise = (used_t / most_t) ** power - (base_t / most_t) ** power
-            area = first * normal_t[i] / power * rise
+            area = first * usual_t / power * rise
         value_usd[i] = KG_PER_T * (choke * base_t + area)
-    return value_usd
 
 
 def external_usd(

@@ -23,6 +23,7 @@ from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.agents.trader import normal_stock_t
 from rare_market.compiled import compiled
 from rare_market.content import Feeding, Moves, Trade
 from rare_market.cost import responsible_cost_usd_per_kg
@@ -135,16 +136,18 @@ class World(NamedTuple):
     permit: np.ndarray
 
     def stock_ratios(self, ores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Stock of sellers over its normal target, ``[good, place]``, and of all ore, ``[place]``.
+        """Stock of sellers over what is normal, ``[good, place]``, and of all ore, ``[place]``.
 
         1 where there is no target. ``ores`` is ``[good]`` bool.
         """
         p, m = self.producers, self.processors
-        return _stock_ratios(
-            p.good, p.place, p.inventory_t, p.normal_stock_t(),
-            m.product.good, m.product.place, m.product_stock_t, m.normal_stock_t(),
-            ores, self._empty(), self._empty(),
+        ratio, ore_ratio = self._empty(), np.empty(self.states.rows)
+        _stock_ratios(
+            p.good, p.place, p.inventory_t, p.sales_t, p.cover_months,
+            m.product.good, m.product.place, m.product_stock_t, m.sales_t, m.product_cover_months,
+            ores, ratio, ore_ratio,
         )  # fmt: skip
+        return ratio, ore_ratio
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
@@ -372,22 +375,25 @@ def _stock_ratios(
     mine_good: np.ndarray,
     mine_place: np.ndarray,
     mine_stock_t: np.ndarray,
-    mine_target_t: np.ndarray,
+    mine_sales_t: np.ndarray,
+    mine_cover_months: np.ndarray,
     good: np.ndarray,
     place: np.ndarray,
     stock_t: np.ndarray,
-    product_target_t: np.ndarray,
+    sales_t: np.ndarray,
+    cover_months: np.ndarray,
     ores: np.ndarray,
-    held_t: np.ndarray,
-    target_t: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See :meth:`World.stock_ratios`; the last two, ``[good, place]``, are empty."""
-    goods, places = held_t.shape
+    ratio: np.ndarray,
+    ore_ratio: np.ndarray,
+) -> None:
+    """See :meth:`World.stock_ratios`; written to the last two."""
+    goods, places = ratio.shape
+    held_t, target_t = np.zeros((goods, places)), np.zeros((goods, places))
     _add(held_t, mine_good, mine_place, mine_stock_t)
     _add(held_t, good, place, stock_t)
-    _add(target_t, mine_good, mine_place, mine_target_t)
-    _add(target_t, good, place, product_target_t)
-    ratio, ore_ratio = np.ones((goods, places)), np.ones(places)
+    _add(target_t, mine_good, mine_place, normal_stock_t(mine_sales_t, mine_cover_months))
+    _add(target_t, good, place, normal_stock_t(sales_t, cover_months))
+    ratio[:], ore_ratio[:] = 1.0, 1.0
     for p in range(places):
         ore_t, ore_target_t = 0.0, 0.0
         for g in range(goods):
@@ -398,7 +404,6 @@ def _stock_ratios(
                 ore_target_t += target_t[g, p]
         if ore_target_t > 0.0:
             ore_ratio[p] = ore_t / ore_target_t
-    return ratio, ore_ratio
 
 
 @compiled

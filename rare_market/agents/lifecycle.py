@@ -6,15 +6,16 @@ One set of columns and rules for every kind of facility; the cohort that owns it
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rare_market.compiled import compiled
 from rare_market.contracts import Offtake, PriceFloor, Threat
-from rare_market.finance import Finance, charge_factor
+from rare_market.finance import charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.records import BLOCKS
+from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 FREE, PRICE, FINANCE, CREDIBILITY, PERMIT, DECISION = range(len(BLOCKS))
@@ -209,20 +210,18 @@ class Lifecycle:
         scheme = terms.scheme
         return scheme.belief_share * self.covered_share(terms.years_left, scheme.years_until)
 
-    def finance_factor(
-        self, finance: tuple[Finance, ...], name: np.ndarray, place: np.ndarray, stage: Any
-    ) -> np.ndarray | float:
-        """Capital charge with the public finance on offer, relative to that without."""
-        if not finance:
-            return 1.0
-        return charge_factor(
-            finance,
-            name,
-            place,
-            np.broadcast_to(stage, place.shape),
-            self._hurdle_rate_per_year,
-            self._life_years,
-        )
+    def charge_factor(
+        self, regime: Regime, name: np.ndarray, place: np.ndarray, stage: np.ndarray
+    ) -> np.ndarray:
+        """Capital charge under the rules relative to that of the data, ``[facility]``.
+
+        Public finance on offer lowers it, and what rules add to capital cost raises it.
+        """
+        factor = 1.0 + regime.capital_added_share[stage, place]
+        if not regime.finance:
+            return factor
+        terms = self._hurdle_rate_per_year, self._life_years
+        return charge_factor(regime.finance, name, place, stage, *terms) * factor
 
     def may_start(self, period: int) -> np.ndarray:
         """Whether a project may be decided: its announced date, less what early permits save."""

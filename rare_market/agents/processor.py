@@ -275,8 +275,8 @@ class Processors:
         self.own_conversion_usd_per_kg = self._first_conversion_usd_per_kg * learned
 
     def bear(self, share: np.ndarray) -> None:
-        """Let the cost of conversion be that part of the plant's own, this month, ``[plant]``."""
-        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share
+        """Let conversion cost that part of the plant's own cost, this month, ``[stage, place]``."""
+        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share[self.stage, self.place]
 
     # -- what a plant expects ------------------------------------------------------------------
 
@@ -372,10 +372,6 @@ class Processors:
             bulletin.price_usd_per_kg, bulletin.trend_per_month, self.netback_usd_per_kg,
             self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg,
         )  # fmt: skip
-
-    def normal_stock_t(self) -> np.ndarray:
-        """Stock each plant holds of each product at an ordinary price, ``[product leg]``."""
-        return normal_stock_t(self.sales_t, self.product_cover_months)
 
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
         """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``.
@@ -619,9 +615,7 @@ class Processors:
             self.finishing_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
             life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg, project_margin, charge,
         )  # fmt: skip
-        factor = life.finance_factor(regime.finance, self.name, self.place, self.stage) * (
-            1.0 + regime.capital_added_share[self.stage, self.place]
-        )
+        factor = life.charge_factor(regime, self.name, self.place, self.stage)
         return Prospect(project_margin, factor * charge, factor * life.secured_charge_usd_per_kg)
 
 

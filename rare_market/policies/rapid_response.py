@@ -51,7 +51,10 @@ class RapidResponse(Policy):
         """Add the shipments to the releases of reserves."""
         watched = self._watched(bulletin.catalogue)
         short = bulletin.shortfall_share().T
-        missing_t = np.where(watched & (short > self.trigger_share), short, 0.0)
+        triggered = watched & (short > self.trigger_share)
+        if not triggered.any():
+            return regime
+        missing_t = np.where(triggered, short, 0.0)
         missing_t = self.met_share * missing_t * bulletin.usual_arrivals_t().T
         reserve_t = bulletin.reserve_t * watched
         releases = []
