@@ -10,7 +10,7 @@ import numpy as np
 from rare_market import settlement
 from rare_market.agents.buyer import Buyer
 from rare_market.agents.licence import LicenceHolders
-from rare_market.agents.lifecycle import Status
+from rare_market.agents.lifecycle import BUILDING, OPERATING, Status
 from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import CleanDemand, Processor
 from rare_market.agents.producer import MINE, Producer
@@ -18,7 +18,7 @@ from rare_market.agents.state import State
 from rare_market.agents.trader import news_share
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
-from rare_market.clearing import Quotas
+from rare_market.clearing import Clearing, Quotas, no_quotas
 from rare_market.compiled import compiled
 from rare_market.content import Content, Touch
 from rare_market.dataset import read_data
@@ -202,6 +202,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def _tell_end_uses_apart(self, regime: Regime) -> None:
         """Let military users bid apart where they need permits of their own."""
         self.apart = regime.end_uses_apart()
+        self.any_apart = bool(self.apart.any())
         if self.buyers.tell_apart(self.apart):
             self.book.group()
 
@@ -233,18 +234,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def clear(self) -> None:
         """Clear all goods under the regime."""
         self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
-        result = self.posted.clear(self.book.layout)
-        bound, given = len(self.binding), result.quota_rent_usd_per_kg
-        self.scarcity_usd_per_kg = np.zeros(len(self.regime.export_quotas))
-        self.scarcity_usd_per_kg[self.binding] = given[:bound]
-        rent = self.scarcity_usd_per_kg.copy()
-        rent[self.binding] = self.licence_holders.sell(
-            [self.regime.export_quotas[i] for i in self.binding],
-            given[:bound],
-            self.posted.quotas.quota_t[:bound],
-            result.flow_t,
-        )
-        self.clearing = result._replace(quota_rent_usd_per_kg=np.append(rent, given[bound:]))
+        self.clearing = self._with_licences_sold(self.posted.clear(self.book.layout))
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
@@ -389,8 +379,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def _bulletin(self) -> Bulletin:
         life = self.processors.life
-        building = life.capacity_t[self.rivals & (life.status == Status.BUILDING)].sum()
-        operating = life.capacity_t[self.rivals & (life.status == Status.OPERATING)].sum()
         stock_ratio, ore_stock_ratio = self.world.stock_ratios(self.ores)
         return Bulletin(
             period=self.period,
@@ -400,7 +388,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             ore_stock_ratio=ore_stock_ratio,
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
-            entry_share=float(building / operating) if operating > 0 else np.inf,
+            entry_share=_entry_share(self.rivals, life.status, life.capacity_t),
             moved_t=self.records.moved_t[: self.period],
             reserve_t=self.states.reserve_t,
             touches=self.content.touches,
@@ -463,10 +451,16 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 destination.append(d)
                 counted.append(np.arange(goods) == good)
                 left_t.append(lane_t)
-        if apart.any():
+        if self.any_apart:
             own_t = limit_t[..., MILITARY]
             np.copyto(own_t, military_t, where=apart[:, None])
         self._keep_off(cost, limit_t)
+        if not origin:
+            return (
+                cost.reshape(goods, places, -1),
+                limit_t.reshape(goods, places, -1),
+                no_quotas(goods),
+            )
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
             quota_origin=np.array(origin, dtype=np.int64),
@@ -475,9 +469,25 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
 
+    def _with_licences_sold(self, result: Clearing) -> Clearing:
+        """The clearing with the rents that holders of licences were paid, ``[quota]``."""
+        quotas, bound, given = self.regime.export_quotas, self.binding, result.quota_rent_usd_per_kg
+        self.scarcity_usd_per_kg = np.zeros(len(quotas))
+        scarcity = given[: len(bound)]
+        left_t = self.posted.quotas.quota_t[: len(bound)]
+        sold = self.licence_holders.sell(
+            [quotas[i] for i in bound], scarcity, left_t, result.flow_t
+        )
+        if not quotas:
+            return result
+        self.scarcity_usd_per_kg[bound] = scarcity
+        rent = self.scarcity_usd_per_kg.copy()
+        rent[bound] = sold
+        return result._replace(quota_rent_usd_per_kg=np.append(rent, given[len(bound) :]))
+
     def _military_share(self) -> np.ndarray:
         """Military part of what is bid for, where end uses are apart, ``[good, place]``."""
-        if not self.apart.any():
+        if not self.any_apart:
             return np.zeros(self.apart.shape)
         wanted_t = self.book.bid_t()
         return np.asarray(wanted_t[..., MILITARY] / np.maximum(wanted_t.sum(axis=2), SMALLEST_T))
@@ -549,6 +559,18 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
+
+
+@compiled
+def _entry_share(rivals: np.ndarray, status: np.ndarray, capacity_t: np.ndarray) -> float:
+    """Capacity that rivals are building over that they operate; ``inf`` where they have none."""
+    building_t, operating_t = 0.0, 0.0
+    for i in range(len(status)):
+        if rivals[i] and status[i] == BUILDING:
+            building_t += capacity_t[i]
+        if rivals[i] and status[i] == OPERATING:
+            operating_t += capacity_t[i]
+    return building_t / operating_t if operating_t > 0.0 else np.inf
 
 
 @compiled

@@ -177,14 +177,15 @@ class Bulletin(NamedTuple):
 def _mean_arrivals_t(moved_t: np.ndarray) -> np.ndarray:
     """Mean arrivals at each place, ``[good, place]``; zero of no month."""
     months, goods, places, _ = moved_t.shape
-    arrivals_t = np.zeros((goods, places))
+    arrivals_t, flow_t = np.zeros((goods, places)), np.empty(places)
     for g in range(goods):
         for o in range(places):
+            flow_t[:] = 0.0
+            for month in range(months):
+                for d in range(places):
+                    flow_t[d] += moved_t[month, g, o, d]
             for d in range(places):
-                flow_t = 0.0
-                for month in range(months):
-                    flow_t += moved_t[month, g, o, d]
-                arrivals_t[g, d] += flow_t / max(months, 1)
+                arrivals_t[g, d] += flow_t[d] / max(months, 1)
     return arrivals_t
 
 
@@ -195,17 +196,16 @@ def _shortfall_share(moved_t: np.ndarray) -> np.ndarray:
     before -= 1
     share = np.zeros((goods, places))
     for g in range(goods):
-        for d in range(places):
-            usual_t, last_t = 0.0, 0.0
-            for month in range(before):
-                came_t = 0.0
-                for o in range(places):
-                    came_t += moved_t[month, g, o, d]
-                usual_t += came_t
+        usual_t, came_t = np.zeros(places), np.zeros(places)
+        for month in range(before + 1):
+            usual_t += came_t  # of the month before
+            came_t[:] = 0.0
             for o in range(places):
-                last_t += moved_t[before, g, o, d]
-            if usual_t > 0.0:
-                share[g, d] = max(1.0 - last_t / (usual_t / before), 0.0)
+                for d in range(places):
+                    came_t[d] += moved_t[month, g, o, d]
+        for d in range(places):
+            if usual_t[d] > 0.0:
+                share[g, d] = max(1.0 - came_t[d] / (usual_t[d] / before), 0.0)
     return share
 
 
@@ -355,10 +355,9 @@ class Records:
         self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
         _sum_classes(clearing.flow_t, contract_t, self.flow_t[t], self.moved_t[t])
         self._contract_trades.extend((t, trades) for trades in contract_trades)
-        self.gap_relative[t] = clearing.gap_relative
-        self.excess_demand_t[t] = clearing.excess_demand_t
-        self.slackness_usd[t] = clearing.slackness_violation_usd
-        self.fallback[t] = clearing.fallback
+        certificate = clearing.certificate
+        self.gap_relative[t], self.excess_demand_t[t] = certificate[0], certificate[1]
+        self.slackness_usd[t], self.fallback[t] = certificate[2], certificate[3] != 0.0
         self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
 
     @property

@@ -612,7 +612,7 @@ def cover_state_losses(
 def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> None:
     """Let mines and plants face the costs that rules add, and not those that states bear."""
     producers.bear(regime.mine_cost_usd_per_kg, regime.mine_support_usd_per_kg)
-    processors.bear(regime.conversion_factor * (1.0 - regime.conversion_borne_share))
+    processors.bear(regime.conversion_factor, regime.conversion_borne_share)
 
 
 def pay_supports(

@@ -671,9 +671,9 @@ def _collected_share(data: Data, rows: dict[str, np.ndarray], products: Products
 
 def made_by_stage_t(processors: Processors, places: int) -> np.ndarray:
     """Activity of the plants of each stage at each place this month, ``[stage, place]``."""
-    m, stages = processors, len(FACILITY_STAGES)
-    total = np.bincount(m.stage * places + m.place, m.activity_t, minlength=stages * places)
-    return total.reshape(stages, places)
+    made_t = np.zeros((len(FACILITY_STAGES), places))
+    _add(made_t, processors.stage, processors.place, processors.activity_t)
+    return made_t
 
 
 def _processors(

@@ -14,6 +14,7 @@ from rare_market.compiled import compiled
 from rare_market.contracts import Offtake, PriceFloor, Threat
 from rare_market.finance import charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies.base import kept
 from rare_market.records import BLOCKS
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -217,11 +218,18 @@ class Lifecycle:
 
         Public finance on offer lowers it, and what rules add to capital cost raises it.
         """
-        factor = 1.0 + regime.capital_added_share[stage, place]
+        factor = self._capital_factor(regime.capital_added_share, place, stage)
         if not regime.finance:
             return factor
         terms = self._hurdle_rate_per_year, self._life_years
         return charge_factor(regime.finance, name, place, stage, *terms) * factor
+
+    @kept
+    def _capital_factor(
+        self, added_share: np.ndarray, place: np.ndarray, stage: np.ndarray
+    ) -> np.ndarray:
+        """Capital cost with what rules add to it, ``[stage, place]``, for each facility."""
+        return np.asarray(1.0 + added_share[stage, place])
 
     def may_start(self, period: int) -> np.ndarray:
         """Whether a project may be decided: its announced date, less what early permits save."""

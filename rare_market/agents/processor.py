@@ -47,6 +47,7 @@ from rare_market.contracts import (
 )
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import BOUND, OPEN
+from rare_market.policies.base import kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -240,6 +241,7 @@ class Processors:
         self.sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self.long_sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self.stock_change_t = np.zeros_like(self.sales_t)
+        self._no_payment = np.zeros_like(self.sales_t)  # where there is no contract
         self._numbers = scenario.numbers()
         self._state_owned = life.state_owned[self.product.row]
         self._output_aim_share = np.where(life.state_owned, scenario.state_output_aim_share, 0.0)
@@ -274,9 +276,21 @@ class Processors:
         learned = factor[self.stage, self.place]
         self.own_conversion_usd_per_kg = self._first_conversion_usd_per_kg * learned
 
-    def bear(self, share: np.ndarray) -> None:
-        """Let conversion cost that part of the plant's own cost, this month, ``[stage, place]``."""
-        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share[self.stage, self.place]
+    def bear(self, factor: np.ndarray, borne_share: np.ndarray) -> None:
+        """Let conversion cost what rules make of it, less what a state pays, this month.
+
+        Parameters
+        ----------
+        factor, borne_share
+            ``[facility stage, place]``.
+        """
+        share = self._own_share(factor, borne_share)
+        self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share
+
+    @kept
+    def _own_share(self, factor: np.ndarray, borne_share: np.ndarray) -> np.ndarray:
+        """Cost of conversion that each plant bears, relative to its own, ``[plant]``."""
+        return np.asarray((factor * (1.0 - borne_share))[self.stage, self.place])
 
     # -- what a plant expects ------------------------------------------------------------------
 
@@ -327,9 +341,9 @@ class Processors:
             ``[product leg]``; the second is the share of the revenue that a contract secures.
         """
         leg, price = self.product, price_usd_per_kg
-        payment, covered = np.zeros((2, len(leg.row)))
         if not regime.price_floors and not regime.offtakes:
-            return payment, covered
+            return self._no_payment, self._no_payment
+        payment, covered = np.zeros((2, len(leg.row)))
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
         lasting = np.ones(self.rows)
         for offtake in () if sold_only else regime.offtakes:
