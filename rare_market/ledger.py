@@ -15,7 +15,7 @@ import numpy as np
 from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T
 from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.regime import Regime
+from rare_market.regime import Regime, export_burden_share
 
 KINDS = ("producer", "processor", "buyer", "state", "merchant", "carrier", "economy")
 REASONS = (
@@ -123,7 +123,7 @@ def _lane_costs(
     for g in range(goods):
         for o in range(places):
             price = netback_usd_per_kg[g, o]
-            tax_share = vat_not_refunded_share[g, o] + export_duty_share[g, o]
+            tax_share = export_burden_share(vat_not_refunded_share[g, o], export_duty_share[g, o])
             tax = tax_share * price + export_duty_usd_per_kg[g, o]
             for d in range(places):
                 lane, paid_tax, duty = (g, o, d), 0.0, 0.0
