@@ -80,9 +80,20 @@ class PriceBoard:
         So does a good for which there are only asks, or only bids, anywhere: nothing bounds its
         price on the other side.
         """
-        two_sided = _bounded(clearing.netback_low_usd_per_kg, clearing.price_low_usd_per_kg)
-        two_sided &= _bounded(clearing.netback_high_usd_per_kg, clearing.price_high_usd_per_kg)
-        (
+        self.price_usd_per_kg = self.price_usd_per_kg.copy()  # what is published stays as it is
+        self.quote_usd_per_kg = self.quote_usd_per_kg.copy()
+        self.age_months = self.age_months.copy()
+        self.netback_usd_per_kg = self.netback_usd_per_kg.copy()
+        self.trend_per_month = self.trend_per_month.copy()
+        self.long_price_usd_per_kg = self.long_price_usd_per_kg.copy()
+        self.long_netback_usd_per_kg = self.long_netback_usd_per_kg.copy()
+        _learn(
+            clearing.price_usd_per_kg,
+            clearing.netback_usd_per_kg,
+            clearing.price_low_usd_per_kg,
+            clearing.netback_low_usd_per_kg,
+            clearing.price_high_usd_per_kg,
+            clearing.netback_high_usd_per_kg,
             self.price_usd_per_kg,
             self.quote_usd_per_kg,
             self.age_months,
@@ -90,17 +101,6 @@ class PriceBoard:
             self.trend_per_month,
             self.long_price_usd_per_kg,
             self.long_netback_usd_per_kg,
-        ) = _learned(
-            clearing.price_usd_per_kg,
-            clearing.netback_usd_per_kg,
-            two_sided,
-            self.price_usd_per_kg.copy(),
-            self.quote_usd_per_kg.copy(),
-            self.age_months.copy(),
-            self.netback_usd_per_kg.copy(),
-            self.trend_per_month.copy(),
-            self.long_price_usd_per_kg.copy(),
-            self.long_netback_usd_per_kg.copy(),
             self._trend_months,
             self._expectation_months,
             self._quote_band_share,
@@ -108,10 +108,13 @@ class PriceBoard:
 
 
 @compiled
-def _learned(
+def _learn(
     price: np.ndarray,
     netback: np.ndarray,
-    two_sided: np.ndarray,
+    price_low: np.ndarray,
+    netback_low: np.ndarray,
+    price_high: np.ndarray,
+    netback_high: np.ndarray,
     price_usd_per_kg: np.ndarray,
     quote_usd_per_kg: np.ndarray,
     age_months: np.ndarray,
@@ -122,17 +125,17 @@ def _learned(
     trend_months: float,
     expectation_months: float,
     quote_band_share: float,
-) -> tuple[np.ndarray, ...]:
-    """Columns of the board after a month; those given are written into.
+) -> None:
+    """Write a month into the columns of the board.
 
     Parameters
     ----------
     price, netback
-        ``[good, demand node]`` and ``[good, place]`` of the month, not finite where there is none.
-    two_sided
-        ``[good]`` bool.
+        ``[good, demand node]`` and ``[good, place]`` of the month, not finite where there is none;
+        and the ends of their intervals.
     """
     goods, places, classes = price_usd_per_kg.shape
+    two_sided = _bounded(netback_low, price_low) & _bounded(netback_high, price_high)
     for g in range(goods):
         for p in range(places):
             for c in range(classes):
@@ -160,15 +163,6 @@ def _learned(
             now, kept = price_usd_per_kg[g, p, OPEN], netback_usd_per_kg[g, p]
             long_price_usd_per_kg[g, p] += (now - long_price) / expectation_months
             long_netback_usd_per_kg[g, p] += (kept - long_netback) / expectation_months
-    return (
-        price_usd_per_kg,
-        quote_usd_per_kg,
-        age_months,
-        netback_usd_per_kg,
-        trend_per_month,
-        long_price_usd_per_kg,
-        long_netback_usd_per_kg,
-    )
 
 
 @compiled

@@ -111,6 +111,27 @@ def load_posted(file: Path) -> Posted:
     )
 
 
+class Traded(NamedTuple):
+    """What one side of the book traded in a month.
+
+    Attributes
+    ----------
+    fill_t, usd
+        ``[order]`` tonnes, and what sellers kept or buyers paid for them.
+    trader_t, trader_usd
+        ``[trader]`` sums, over traders of all kinds.
+    market_t, market_usd
+        sums by market: ``[good, place]`` of asks, ``[good, place, buyer class]`` of bids.
+    """
+
+    fill_t: np.ndarray
+    usd: np.ndarray
+    trader_t: np.ndarray
+    trader_usd: np.ndarray
+    market_t: np.ndarray
+    market_usd: np.ndarray
+
+
 class Poster(Protocol):
     """What the book must know of a kind of trader to give it room."""
 
@@ -134,6 +155,18 @@ class Book:
         the cohorts by name, in the order in which they hold their part of the book.
     catalogue
         codes of goods and places.
+
+    Attributes
+    ----------
+    asks, bids
+        the orders.
+    ask_part, bid_part, trader_part
+        rows of each kind in these, and among all traders.
+    ask_columns, bid_columns
+        quantity and limit of the orders of each kind, in the order it declared them: these it
+        writes every month.
+    has_bids
+        ``[good, place, buyer class]`` bool, markets where someone may bid.
     """
 
     def __init__(self, kinds: dict[str, Poster], catalogue: Catalogue) -> None:
@@ -157,6 +190,9 @@ class Book:
         self._traders = int(first_trader[-1])
         self.ask_part = _parts(kinds, [len(c.ask_row) for c in cohorts])
         self.bid_part = _parts(kinds, [len(c.bid_row) for c in cohorts])
+        self.ask_columns = _columns(self.asks, self.ask_part)
+        self.bid_columns = _columns(self.bids, self.bid_part)
+        self._ask_cell = self.asks.good * self._shape[1] + self.asks.place
         self.group()
 
     def group(self) -> None:
@@ -165,26 +201,45 @@ class Book:
         self.bids.buyer_class[:] = np.concatenate(classes)
         self.bid_node = self.bids.place * len(BUYER_CLASSES) + self.bids.buyer_class
         self._bid_cell = self.bids.good * self._shape[1] * self._shape[2] + self.bid_node
-        # markets where someone may bid, ``[good, place, buyer class]`` bool
         self.has_bids = self.bids_by_market(np.ones(len(self.bids.good))) > 0.0
         self.layout: BookLayout = group_orders(self.asks, self.bids, *self._shape)
 
-    def asks_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Sum values of all asks by trader, ``[trader]`` of each kind."""
-        return self._by_kind(np.bincount(self.asks.trader, values, minlength=self._traders))
+    def sold(self, clearing: Clearing) -> Traded:
+        """What asks traded, at what sellers keep."""
+        asks, price = self.asks, clearing.netback_usd_per_kg
+        return self._traded(
+            asks, clearing.ask_fill_t, price, asks.place, self._ask_cell, self._shape[:2]
+        )
+
+    def bought(self, clearing: Clearing) -> Traded:
+        """What bids traded, at what buyers pay."""
+        bids, price = self.bids, clearing.price_usd_per_kg
+        return self._traded(
+            bids, clearing.bid_fill_t, price, self.bid_node, self._bid_cell, self._shape
+        )
+
+    def _traded(
+        self,
+        orders: Orders,
+        fill_t: np.ndarray,
+        price_usd_per_kg: np.ndarray,
+        node: np.ndarray,
+        cell: np.ndarray,
+        markets: tuple[int, ...],
+    ) -> Traded:
+        traders = self._traders
+        traded = Traded(
+            fill_t, np.zeros(len(fill_t)), np.zeros(traders), np.zeros(traders),
+            np.zeros(markets), np.zeros(markets),
+        )  # fmt: skip
+        _sum_trades(price_usd_per_kg, orders.good, node, orders.trader, cell, *traded)
+        return traded
 
     def asks_of(self, kind: str, values: np.ndarray) -> np.ndarray:
-        """The same for one kind of traders, ``[trader]``."""
+        """Sum values of asks by trader of one kind, ``[trader]``."""
         part, rows = self.ask_part[kind], self.trader_part[kind]
         own = self.asks.trader[part] - rows.start
         return np.bincount(own, values[part], minlength=rows.stop - rows.start)
-
-    def bids_by_trader(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Sum values of all bids by trader, ``[trader]`` of each kind."""
-        return self._by_kind(np.bincount(self.bids.trader, values, minlength=self._traders))
-
-    def _by_kind(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        return {kind: values[part] for kind, part in self.trader_part.items()}
 
     def bids_by_market(self, values: np.ndarray) -> np.ndarray:
         """Sum values of all bids by market, ``[good, place, buyer class]``."""
@@ -192,22 +247,11 @@ class Book:
         total = np.bincount(self._bid_cell, values, minlength=goods * places * classes)
         return total.reshape(self._shape)
 
-    def asks_usd(self, clearing: Clearing) -> np.ndarray:
-        """What each ask earned, ``[ask]``."""
-        asks = self.asks
-        return trades_usd(clearing.ask_fill_t, clearing.netback_usd_per_kg, asks.good, asks.place)
-
-    def bids_usd(self, clearing: Clearing) -> np.ndarray:
-        """What each bid paid, ``[bid]``."""
-        return trades_usd(
-            clearing.bid_fill_t, clearing.price_usd_per_kg, self.bids.good, self.bid_node
-        )
-
     def asked_t(self) -> np.ndarray:
         """Tonnes on offer, ``[good, place]``."""
-        a, shape = self.asks, self._shape[:2]
-        cell = a.good * shape[1] + a.place
-        return np.bincount(cell, a.quantity_t, minlength=int(np.prod(shape))).reshape(shape)
+        goods, places, _ = self._shape
+        total = np.bincount(self._ask_cell, self.asks.quantity_t, minlength=goods * places)
+        return total.reshape(goods, places)
 
     def bid_t(self) -> np.ndarray:
         """Tonnes asked for, ``[good, place, buyer class]``."""
@@ -238,23 +282,11 @@ class Book:
             price_hint_usd_per_kg,
         )
 
-    def post_asks(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
-        """Write the asks of one kind, flattened in the order it declared them."""
-        part = self.ask_part[kind]
-        self.asks.quantity_t[part] = quantity_t.ravel()
-        self.asks.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
-
     def lift_asks(self, floor_usd_per_kg: np.ndarray) -> None:
         """Lift every ask to the least that is allowed, ``[good, place]``."""
         if floor_usd_per_kg.any():
             asks = self.asks
             _lift(asks.limit_usd_per_kg, asks.good, asks.place, floor_usd_per_kg)
-
-    def post_bids(self, kind: str, quantity_t: np.ndarray, limit_usd_per_kg: np.ndarray) -> None:
-        """Write the bids of one kind, flattened in the order it declared them."""
-        part = self.bid_part[kind]
-        self.bids.quantity_t[part] = quantity_t.ravel()
-        self.bids.limit_usd_per_kg[part] = limit_usd_per_kg.ravel()
 
 
 @compiled
@@ -270,23 +302,38 @@ def _lift(
 
 
 @compiled
-def trades_usd(
-    fill_t: np.ndarray, price_usd_per_kg: np.ndarray, good: np.ndarray, node: np.ndarray
-) -> np.ndarray:
-    """Value of what orders traded, ``[order]``; nothing is worth nothing even at an unknown price.
+def _sum_trades(
+    price_usd_per_kg: np.ndarray,
+    good: np.ndarray,
+    node: np.ndarray,
+    trader: np.ndarray,
+    cell: np.ndarray,
+    fill_t: np.ndarray,
+    usd: np.ndarray,
+    trader_t: np.ndarray,
+    trader_usd: np.ndarray,
+    market_t: np.ndarray,
+    market_usd: np.ndarray,
+) -> None:
+    """Value what orders traded, and sum; nothing is worth nothing even at an unknown price.
 
     Parameters
     ----------
-    fill_t, good, node
-        ``[order]``.
     price_usd_per_kg
         ``[good, node]``.
+    good, node, trader, cell
+        ``[order]``; the last says where in the sums by market.
+    fill_t, usd, trader_t, trader_usd, market_t, market_usd
+        of :class:`Traded`; all but the first are written, and zero before.
     """
-    value = np.zeros(len(fill_t))
+    by_market_t, by_market_usd = market_t.reshape(-1), market_usd.reshape(-1)
     for i in range(len(fill_t)):
         if fill_t[i] != 0.0:
-            value[i] = fill_t[i] * price_usd_per_kg[good[i], node[i]] * KG_PER_T
-    return value
+            usd[i] = fill_t[i] * price_usd_per_kg[good[i], node[i]] * KG_PER_T
+            trader_t[trader[i]] += fill_t[i]
+            trader_usd[trader[i]] += usd[i]
+            by_market_t[cell[i]] += fill_t[i]
+            by_market_usd[cell[i]] += usd[i]
 
 
 def group_orders(
@@ -312,6 +359,13 @@ def _room(
         quantity_t=np.zeros(len(trader_code)),
         limit_usd_per_kg=np.zeros(len(trader_code)),
     )
+
+
+def _columns(orders: Orders, parts: dict[str, slice]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {
+        kind: (orders.quantity_t[rows], orders.limit_usd_per_kg[rows])
+        for kind, rows in parts.items()
+    }
 
 
 def _parts(kinds: dict[str, Poster], lengths: list[int]) -> dict[str, slice]:

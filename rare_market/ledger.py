@@ -15,7 +15,7 @@ import numpy as np
 from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T
 from rare_market.goods import MONTHS_PER_YEAR
-from rare_market.regime import Regime
+from rare_market.regime import Regime, export_burden_share
 
 KINDS = ("producer", "processor", "buyer", "state", "merchant", "carrier", "economy")
 REASONS = (
@@ -88,52 +88,57 @@ def trade_cost_usd_per_kg(
     of a lane is known when the month's market opens. Domestic lanes (:math:`o = d`) bear freight
     only.
     """
-    return TradeCost(
-        *_lane_costs(
-            regime.freight_usd_per_kg,
-            regime.export_tax_share,
-            regime.export_duty_usd_per_kg,
-            regime.import_duty_share,
-            regime.import_duty_usd_per_kg,
-            regime.minimum_import_price_usd_per_kg,
-            netback_usd_per_kg,
-            insurance_share,
-        )
+    cost = TradeCost(*np.empty((len(TradeCost._fields), *regime.freight_usd_per_kg.shape)))
+    _lane_costs(
+        regime.freight_usd_per_kg,
+        regime.vat_not_refunded_share,
+        regime.export_duty_share,
+        regime.export_duty_usd_per_kg,
+        regime.import_duty_share,
+        regime.import_duty_usd_per_kg,
+        regime.minimum_import_price_usd_per_kg,
+        netback_usd_per_kg,
+        insurance_share,
+        *cost,
     )
+    return cost
 
 
 @compiled
 def _lane_costs(
     freight_usd_per_kg: np.ndarray,
-    export_tax_share: np.ndarray,
+    vat_not_refunded_share: np.ndarray,
+    export_duty_share: np.ndarray,
     export_duty_usd_per_kg: np.ndarray,
     import_duty_share: np.ndarray,
     import_duty_usd_per_kg: np.ndarray,
     minimum_import_price_usd_per_kg: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     insurance_share: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Freight, export tax, import duty and their sum, ``[good, origin, destination]``."""
-    freight, total = freight_usd_per_kg.copy(), freight_usd_per_kg.copy()
-    export_tax, import_duty = np.zeros_like(freight), np.zeros_like(freight)
+    freight: np.ndarray,
+    export_tax: np.ndarray,
+    import_duty: np.ndarray,
+    total: np.ndarray,
+) -> None:
+    """Write the parts of :class:`TradeCost`, the last four."""
     goods, places, _ = freight.shape
     for g in range(goods):
         for o in range(places):
             price = netback_usd_per_kg[g, o]
-            tax = export_tax_share[g, o] * price + export_duty_usd_per_kg[g, o]
+            tax_share = export_burden_share(vat_not_refunded_share[g, o], export_duty_share[g, o])
+            tax = tax_share * price + export_duty_usd_per_kg[g, o]
             for d in range(places):
-                lane = (g, o, d)
-                if o == d:
-                    continue
-                freight[lane] += insurance_share * price
-                export_tax[lane] = tax
-                if np.isfinite(freight[lane]):
-                    at_border = price + freight[lane] + tax
-                    duty = import_duty_share[lane] * at_border + import_duty_usd_per_kg[lane]
-                    lift = minimum_import_price_usd_per_kg[lane] - at_border
-                    import_duty[lane] = max(duty, lift)
-                total[lane] = freight[lane] + tax + import_duty[lane]
-    return freight, export_tax, import_duty, total
+                lane, paid_tax, duty = (g, o, d), 0.0, 0.0
+                carried = freight_usd_per_kg[lane]
+                if o != d:
+                    carried += insurance_share * price
+                    paid_tax = tax
+                    if np.isfinite(carried):
+                        at_border = price + carried + tax
+                        duty = import_duty_share[lane] * at_border + import_duty_usd_per_kg[lane]
+                        duty = max(duty, minimum_import_price_usd_per_kg[lane] - at_border)
+                freight[lane], export_tax[lane], import_duty[lane] = carried, paid_tax, duty
+                total[lane] = carried + paid_tax + duty
 
 
 # one payment: accounts are kind * places + place; no good is -1
@@ -300,7 +305,10 @@ class Ledger:
             ``[buyer class, good, origin, destination]`` bool, and ``[buyer class]`` cost of taking
             goods excluded.
         """
-        self._make_room(6 * int(np.count_nonzero(flow_t > 0.0)))
+        room = 6 * flow_t.size
+        if self._booked + room > len(self._payments):  # few lanes carry anything
+            room = 6 * int(np.count_nonzero(flow_t))
+        self._make_room(room)
         self._booked = _book_trade(
             self._accounts_usd, self._payments, self._booked, self._period,
             flow_t, price_usd_per_kg, netback_usd_per_kg,

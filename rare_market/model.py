@@ -10,7 +10,7 @@ import numpy as np
 from rare_market import settlement
 from rare_market.agents.buyer import Buyer
 from rare_market.agents.licence import LicenceHolders
-from rare_market.agents.lifecycle import Status
+from rare_market.agents.lifecycle import BUILDING, OPERATING, Status
 from rare_market.agents.merchant import Merchant
 from rare_market.agents.processor import CleanDemand, Processor
 from rare_market.agents.producer import MINE, Producer
@@ -18,7 +18,7 @@ from rare_market.agents.state import State
 from rare_market.agents.trader import news_share
 from rare_market.board import PriceBoard
 from rare_market.book import Book, Poster
-from rare_market.clearing import Quotas
+from rare_market.clearing import Clearing, Quotas, no_quotas
 from rare_market.compiled import compiled
 from rare_market.content import Content, Touch
 from rare_market.dataset import read_data
@@ -125,7 +125,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 kind(self, cohort, row)
         p, m = self.producers, self.processors
         self.ores = data.catalogue.of_stage("concentrate")
-        self.ties, self.cell = settlement.find_ties(p, m), world.cells()
+        self.ties = settlement.find_ties(p, m)
         self.rivals = (m.stage == SEPARATION) & (m.place != data.catalogue.china)
         self.project_at = (  # stage and place of each facility; a collector digs like a mine
             np.concatenate([np.full(p.rows, MINE), m.stage]),
@@ -209,6 +209,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def _tell_buyers_apart(self, regime: Regime) -> None:
         """Let military users bid apart where they need permits, and loyal ones where bound."""
         self.apart = regime.end_uses_apart()
+        self.any_apart = bool(self.apart.any())
         if self.buyers.tell_apart(self.apart, regime.under_clean_rules()):
             self.book.group()
 
@@ -240,29 +241,18 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def clear(self) -> None:
         """Clear all goods under the regime."""
         self.posted = self.book.posted(*self._lanes(), self.board.hint_usd_per_kg())
-        result = self.posted.clear(self.book.layout)
-        bound, given = len(self.binding), result.quota_rent_usd_per_kg
-        self.scarcity_usd_per_kg = np.zeros(len(self.regime.export_quotas))
-        self.scarcity_usd_per_kg[self.binding] = given[:bound]
-        rent = self.scarcity_usd_per_kg.copy()
-        rent[self.binding] = self.licence_holders.sell(
-            [self.regime.export_quotas[i] for i in self.binding],
-            given[:bound],
-            self.posted.quotas.quota_t[:bound],
-            result.flow_t,
-        )
-        self.clearing = result._replace(quota_rent_usd_per_kg=np.append(rent, given[bound:]))
+        self.clearing = self._with_licences_sold(self.posted.clear(self.book.layout))
 
     def settle(self) -> None:
         """Move tonnes and money: trade, taxes, contract payments, covered losses."""
         book, ledger, result, month = self.book, self.ledger, self.clearing, self.delivered
         p, m, b = self.producers, self.processors, self.buyers
-        earned, self.paid_usd = book.asks_usd(result), book.bids_usd(result)
-        sales_usd, spent_usd = book.asks_by_trader(earned), book.bids_by_trader(self.paid_usd)
+        sold, bought = book.sold(result), book.bought(result)
+        self.bought, asks, bids, of = bought, book.ask_part, book.bid_part, book.trader_part
         carriers, sellers = self.ask_accounts
-        ledger.book(carriers, sellers, "goods", earned, book.asks.good, result.ask_fill_t)
+        ledger.book(carriers, sellers, "goods", sold.usd, book.asks.good, sold.fill_t)
         carriers, buyers = self.bid_accounts
-        ledger.book(buyers, carriers, "goods", self.paid_usd, book.bids.good, result.bid_fill_t)
+        ledger.book(buyers, carriers, "goods", bought.usd, book.bids.good, bought.fill_t)
         ledger.settle_trade(
             result.flow_t,
             result.price_usd_per_kg,
@@ -276,44 +266,33 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         self.board.learn(result)
         netback = self.board.netback_usd_per_kg
 
-        ore_usd = sales_usd["producer"] + month.ore_sold_usd
+        ore_usd = sold.trader_usd[of["producer"]] + month.ore_sold_usd
         tax_usd = ore_usd * p.tax_share(self.regime)
-        sold_t = book.asks_of("producer", result.ask_fill_t) + month.ore_sold_t
+        sold_t = sold.trader_t[of["producer"]] + month.ore_sold_t
         sides = ("producer", p.place), ("state", p.place)
         ledger.pay(*sides, "resource_tax", tax_usd, p.good, sold_t)
-        p.settle(
-            result.ask_fill_t[book.ask_part["producer"]],
-            month.ore_sold_t,
-            ore_usd - tax_usd,
-        )
+        p.settle(sold.fill_t[asks["producer"]], month.ore_sold_t, ore_usd - tax_usd)
         m.settle(
-            result.ask_fill_t[book.ask_part["processor"]],
-            result.bid_fill_t[book.bid_part["processor"]],
+            sold.fill_t[asks["processor"]],
+            bought.fill_t[bids["processor"]],
             month.offtake_t,
-            sales_usd["processor"] + month.offtake_usd,
-            spent_usd["processor"] + month.ore_paid_usd,
+            sold.trader_usd[of["processor"]] + month.offtake_usd,
+            bought.trader_usd[of["processor"]] + month.ore_paid_usd,
         )
         settlement.pay_price_floors(m, netback, month.offtake_t, self.regime, ledger)
         settlement.cover_state_losses(p, m, netback, self.regime, ledger)
-        self.bought_t = book.bids_by_market(result.bid_fill_t)
-        b.settle(result.bid_fill_t[book.bid_part["buyer"]])
+        b.settle(bought.fill_t[bids["buyer"]])
         self.world.products.settle(b.consumed_t)
-        self.spent_usd = spent_usd["buyer"]
+        self.spent_usd = bought.trader_usd[of["buyer"]]
         sides = ("economy", b.place), ("buyer", b.place)
         ledger.pay(*sides, "final_demand", self.spent_usd, b.good, b.bought_t)
         self.value_usd = settlement.use_value_usd(b, self.period)
-        bought = book.bid_part["state"]
         for policy, spent in self.states.settle(
-            result.ask_fill_t[book.ask_part["state"]],
-            result.bid_fill_t[bought],
-            self.paid_usd[bought],
+            sold.fill_t[asks["state"]], bought.fill_t[bids["state"]], bought.usd[bids["state"]]
         ):
             ledger.charge(policy, spent)
         x = self.merchants
-        x.settle(
-            result.ask_fill_t[book.ask_part["merchant"]],
-            result.bid_fill_t[book.bid_part["merchant"]],
-        )
+        x.settle(sold.fill_t[asks["merchant"]], bought.fill_t[bids["merchant"]])
         outlay_usd = usd(x.bought_t, x.cost_usd_per_kg)
         ledger.pay(("merchant", x.place), ("economy", x.place), "smuggling_cost", outlay_usd)
 
@@ -341,7 +320,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         p.fail_with(m.life.bankrupt & (m.life.idle_months == 0))
         self.buyers.plan(outcome, self.regime)
         self.merchants.plan()
-        self.states.plan(self.period, outcome, self.regime, self.bought_t.sum(axis=2))
+        self.states.plan(self.period, outcome, self.regime, self.bought.market_t)
 
     def _grant_permits(self) -> None:
         """Cut the lead time of projects whose permits come early, while a rule offers it."""
@@ -383,16 +362,16 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         """Write the month into the records."""
         records, month, t = self.records, self.delivered, self.period
         records.write_market(
-            t, self.board, self.clearing, self.bought_t, self.book.bids_by_market(self.paid_usd),
+            t, self.board, self.clearing, self.bought.market_t, self.bought.market_usd,
             month.trades, month.lane_t,
         )  # fmt: skip
         records.quota_scarcity_usd_per_kg.append(self.scarcity_usd_per_kg)
         records.balance_usd[t] = self.ledger.balance_usd
         records.export_tax_share[t] = self.regime.export_tax_share
         self.states.treasury_usd += self.ledger.balance_usd[KIND["state"]].sum(axis=1)
-        self.world.write(records, t, self.spent_usd, self.value_usd, self.cell)
+        self.world.write(records, t, self.spent_usd, self.value_usd)
         if self.content.touches:
-            bought_t = self.book.bids_by_kind(self.clearing.bid_fill_t, ("state", "merchant"))
+            bought_t = self.book.bids_by_kind(self.bought.fill_t, ("state", "merchant"))
             contracts = month.lane_t, month.to_states_t
             moves = self.world.moves(records, t, contracts, bought_t)
             self.content.advance(moves, self._untouched_t())
@@ -408,8 +387,6 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
     def _bulletin(self) -> Bulletin:
         life = self.processors.life
-        building = life.capacity_t[self.rivals & (life.status == Status.BUILDING)].sum()
-        operating = life.capacity_t[self.rivals & (life.status == Status.OPERATING)].sum()
         stock_ratio, ore_stock_ratio = self.world.stock_ratios(self.ores)
         return Bulletin(
             period=self.period,
@@ -419,7 +396,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             ore_stock_ratio=ore_stock_ratio,
             rival_cost_usd_per_kg=self.world.rival_cost_usd_per_kg,
             responsible_cost_usd_per_kg=self.world.responsible_cost_usd_per_kg,
-            entry_share=float(building / operating) if operating > 0 else np.inf,
+            entry_share=_entry_share(self.rivals, life.status, life.capacity_t),
             moved_t=self.records.moved_t[: self.period],
             reserve_t=self.states.reserve_t,
             touches=self.content.touches,
@@ -484,10 +461,16 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 destination.append(d)
                 counted.append(np.arange(goods) == good)
                 left_t.append(lane_t)
-        if apart.any():
+        if self.any_apart:
             own_t = limit_t[..., MILITARY]
             np.copyto(own_t, military_t, where=apart[:, None])
         self._keep_off(cost, limit_t)
+        if not origin:
+            return (
+                cost.reshape(goods, places, -1),
+                limit_t.reshape(goods, places, -1),
+                no_quotas(goods),
+            )
         quotas = Quotas(
             quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
             quota_origin=np.array(origin, dtype=np.int64),
@@ -503,9 +486,25 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         landed += self.cost.total[good, origin, destination]
         return bool(price >= landed - SMALLEST_PRICE_USD_PER_KG)
 
+    def _with_licences_sold(self, result: Clearing) -> Clearing:
+        """The clearing with the rents that holders of licences were paid, ``[quota]``."""
+        quotas, bound, given = self.regime.export_quotas, self.binding, result.quota_rent_usd_per_kg
+        self.scarcity_usd_per_kg = np.zeros(len(quotas))
+        scarcity = given[: len(bound)]
+        left_t = self.posted.quotas.quota_t[: len(bound)]
+        sold = self.licence_holders.sell(
+            [quotas[i] for i in bound], scarcity, left_t, result.flow_t
+        )
+        if not quotas:
+            return result
+        self.scarcity_usd_per_kg[bound] = scarcity
+        rent = self.scarcity_usd_per_kg.copy()
+        rent[bound] = sold
+        return result._replace(quota_rent_usd_per_kg=np.append(rent, given[len(bound) :]))
+
     def _military_share(self) -> np.ndarray:
         """Military part of what is bid for, where end uses are apart, ``[good, place]``."""
-        if not self.apart.any():
+        if not self.any_apart:
             return np.zeros(self.apart.shape)
         wanted_t = self.book.bid_t()
         return np.asarray(wanted_t[..., MILITARY] / np.maximum(wanted_t.sum(axis=2), SMALLEST_T))
@@ -516,6 +515,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         Their feeds obey the rule on their products, as far as its stages count and there is
         anything touched on offer. Scrap is taken as it comes: where it was made is forgotten.
         """
+        if not rules:
+            return ()
         c, follow = self.catalogue, []
         places, scrap = np.arange(len(c.places)), c.of_stage("scrap")
         for rule in rules:
@@ -576,6 +577,18 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
 SMALLEST_PRICE_USD_PER_KG = 1e-3
+
+
+@compiled
+def _entry_share(rivals: np.ndarray, status: np.ndarray, capacity_t: np.ndarray) -> float:
+    """Capacity that rivals are building over that they operate; ``inf`` where they have none."""
+    building_t, operating_t = 0.0, 0.0
+    for i in range(len(status)):
+        if rivals[i] and status[i] == BUILDING:
+            building_t += capacity_t[i]
+        if rivals[i] and status[i] == OPERATING:
+            operating_t += capacity_t[i]
+    return building_t / operating_t if operating_t > 0.0 else np.inf
 
 
 @compiled

@@ -103,6 +103,19 @@ class Products:
 
     def scrap_t(self, goods: int, places: int) -> np.ndarray:
         """Scrap in the products thrown away this month, ``[good, place]``."""
-        cell = self.scrap * places + self.place
-        total = np.bincount(cell, self.returned_t * self.scrap_t_per_t, minlength=goods * places)
-        return total.reshape(goods, places)
+        total_t = np.zeros((goods, places))
+        _add_scrap(self.scrap, self.place, self.scrap_t_per_t, self.returned_t, total_t)
+        return total_t
+
+
+@compiled
+def _add_scrap(
+    scrap: np.ndarray,
+    place: np.ndarray,
+    scrap_t_per_t: np.ndarray,
+    returned_t: np.ndarray,
+    total_t: np.ndarray,
+) -> None:
+    """See :meth:`Products.scrap_t`; added to the last."""
+    for i in range(len(returned_t)):
+        total_t[scrap[i], place[i]] += returned_t[i] * scrap_t_per_t[i]

@@ -154,9 +154,10 @@ class Bulletin(NamedTuple):
         np.ndarray
             ``[good, place]``.
         """
+        first = max(self.period - MONTHS_PER_YEAR, 0)
         return self._once(
             ("arrivals", self.period, self.period),
-            lambda: self.usual_flow_t(self.year).sum(axis=1),
+            lambda: _mean_arrivals_t(self.moved_t[first : self.period]),
         )
 
     def shortfall_share(self) -> np.ndarray:
@@ -173,23 +174,38 @@ class Bulletin(NamedTuple):
 
 
 @compiled
+def _mean_arrivals_t(moved_t: np.ndarray) -> np.ndarray:
+    """Mean arrivals at each place, ``[good, place]``; zero of no month."""
+    months, goods, places, _ = moved_t.shape
+    arrivals_t, flow_t = np.zeros((goods, places)), np.empty(places)
+    for g in range(goods):
+        for o in range(places):
+            flow_t[:] = 0.0
+            for month in range(months):
+                for d in range(places):
+                    flow_t[d] += moved_t[month, g, o, d]
+            for d in range(places):
+                arrivals_t[g, d] += flow_t[d] / max(months, 1)
+    return arrivals_t
+
+
+@compiled
 def _shortfall_share(moved_t: np.ndarray) -> np.ndarray:
     """Part of the mean arrivals of the months before that did not come in the last month."""
     before, goods, places, _ = moved_t.shape
     before -= 1
     share = np.zeros((goods, places))
     for g in range(goods):
-        for d in range(places):
-            usual_t, last_t = 0.0, 0.0
-            for month in range(before):
-                came_t = 0.0
-                for o in range(places):
-                    came_t += moved_t[month, g, o, d]
-                usual_t += came_t
+        usual_t, came_t = np.zeros(places), np.zeros(places)
+        for month in range(before + 1):
+            usual_t += came_t  # of the month before
+            came_t[:] = 0.0
             for o in range(places):
-                last_t += moved_t[before, g, o, d]
-            if usual_t > 0.0:
-                share[g, d] = max(1.0 - last_t / (usual_t / before), 0.0)
+                for d in range(places):
+                    came_t[d] += moved_t[month, g, o, d]
+        for d in range(places):
+            if usual_t[d] > 0.0:
+                share[g, d] = max(1.0 - came_t[d] / (usual_t[d] / before), 0.0)
     return share
 
 
@@ -215,8 +231,6 @@ class Records:
         ``[period, good, origin, destination]`` on the market.
     moved_t
         the same with deliveries under contract.
-    contract_trades
-        deliveries outside the market: (period, channel, good, origin, destination, tonnes, USD/kg).
     capacity_t, operating_t, building_t, output_t
         ``[period, facility stage, place]`` tonnes per month.
     cash_usd
@@ -280,7 +294,7 @@ class Records:
         self.age_months, self.status = month["age_months"], month["status"]
         self.bought_t, self.paid_usd = month["bought_t"], month["paid_usd"]
         self.flow_t, self.moved_t = month["flow_t"], month["moved_t"]
-        self.contract_trades: list[tuple[int, int, int, int, int, float, float]] = []
+        self._contract_trades: list[tuple[int, np.ndarray]] = []
         self.capacity_t, self.operating_t = month["capacity_t"], month["operating_t"]
         self.building_t, self.output_t = month["building_t"], month["output_t"]
         self.cash_usd, self.balance_usd = month["cash_usd"], month["balance_usd"]
@@ -311,7 +325,7 @@ class Records:
         clearing: Clearing,
         bought_t: np.ndarray,
         paid_usd: np.ndarray,
-        contract_trades: list[tuple[int, int, int, int, float, float]],
+        contract_trades: list[np.ndarray],
         contract_t: np.ndarray,
     ) -> None:
         """Write a month's prices, flows and certificate.
@@ -325,7 +339,8 @@ class Records:
         bought_t, paid_usd
             ``[good, place, buyer class]`` on the market.
         contract_trades
-            deliveries outside the market: channel, good, origin, destination, tonnes, USD/kg.
+            deliveries outside the market, tables ``[delivery, column]``: channel, good, origin,
+            destination, tonnes, USD/kg.
         contract_t
             ``[good, origin, destination]`` the tonnes of all of them.
         """
@@ -339,12 +354,23 @@ class Records:
         self.status[t] = clearing.status.reshape(shape)
         self.bought_t[t], self.paid_usd[t] = bought_t, paid_usd
         _sum_classes(clearing.flow_t, contract_t, self.flow_t[t], self.moved_t[t])
-        self.contract_trades.extend((t, *trade) for trade in contract_trades)
-        self.gap_relative[t] = clearing.gap_relative
-        self.excess_demand_t[t] = clearing.excess_demand_t
-        self.slackness_usd[t] = clearing.slackness_violation_usd
-        self.fallback[t] = clearing.fallback
+        self._contract_trades.extend((t, trades) for trades in contract_trades)
+        certificate = clearing.certificate
+        self.gap_relative[t], self.excess_demand_t[t] = certificate[0], certificate[1]
+        self.slackness_usd[t], self.fallback[t] = certificate[2], certificate[3] != 0.0
         self.quota_rent_usd_per_kg.append(clearing.quota_rent_usd_per_kg)
+
+    @property
+    def contract_trades(self) -> list[tuple[int, int, int, int, int, float, float]]:
+        """Deliveries outside the market.
+
+        Period, channel, good, origin, destination, tonnes, USD/kg of each.
+        """
+        return [
+            (period, int(channel), int(good), int(origin), int(destination), tonnes, price)
+            for period, trades in self._contract_trades
+            for channel, good, origin, destination, tonnes, price in trades.tolist()
+        ]
 
     def write_content(self, period: int, content: Content) -> None:
         """Write the shares of all heaps after a month."""

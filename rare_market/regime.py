@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.content import Touch
 from rare_market.contracts import Offtake, PriceFloor, Scheme, Threat
 from rare_market.finance import Finance
@@ -240,8 +241,8 @@ class Regime(NamedTuple):
 
     @property
     def export_tax_share(self) -> np.ndarray:
-        """``[good, origin]`` ad valorem burden on exports: tax not refunded plus duty."""
-        return self.vat_not_refunded_share + self.export_duty_share
+        """``[good, origin]``: see :func:`export_burden_share`."""
+        return export_burden_share(self.vat_not_refunded_share, self.export_duty_share)
 
     @property
     def civil_limit_t(self) -> np.ndarray:
@@ -297,6 +298,14 @@ class Regime(NamedTuple):
             offtakes=self.offtakes + offtakes,
             threats=self.threats + threats,
         )
+
+
+@compiled
+def export_burden_share(
+    vat_not_refunded_share: np.ndarray, export_duty_share: np.ndarray
+) -> np.ndarray:
+    """Ad valorem burden on exports: tax not refunded plus duty."""
+    return vat_not_refunded_share + export_duty_share
 
 
 POSITION = {name: i for i, name in enumerate(Regime._fields)}

@@ -14,7 +14,7 @@ from rare_market.agents.lifecycle import CLOSED, PLANNED, Status
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import MINE, NO_PLANT, Producers
 from rare_market.agents.state import States
-from rare_market.agents.trader import at, chosen
+from rare_market.agents.trader import chosen
 from rare_market.book import Book, Poster
 from rare_market.clearing import Clearing
 from rare_market.compiled import compiled
@@ -63,7 +63,7 @@ class Delivered(NamedTuple):
     lane_t
         ``[good, origin, destination]`` tonnes moved: they count against limits and quotas.
     trades
-        (channel, good, origin, destination, tonnes, USD/kg) of each delivery.
+        ``[delivery, column]``: channel, good, origin, destination, tonnes, USD/kg.
     ore_sold_t, ore_sold_usd
         ``[producer]`` tied ore handed over, and received for it.
     ore_paid_usd
@@ -77,7 +77,7 @@ class Delivered(NamedTuple):
     """
 
     lane_t: np.ndarray
-    trades: list[tuple[int, int, int, int, float, float]]
+    trades: list[np.ndarray]
     ore_sold_t: np.ndarray
     ore_sold_usd: np.ndarray
     ore_paid_usd: np.ndarray
@@ -117,7 +117,7 @@ def deliver(
 ) -> Delivered:
     """Deliver released reserves, tied ore and offtakes, in this order, before the market opens."""
     month = Delivered(
-        lane_t=np.zeros_like(cost.total),
+        lane_t=np.zeros(cost.total.shape),
         trades=[],
         ore_sold_t=np.zeros(producers.rows),
         ore_sold_usd=np.zeros(producers.rows),
@@ -178,22 +178,59 @@ def _deliver_tied_ore(
     surplus in halves: midway between the mine's mean cost and what the ore is worth to the plant.
     """
     leg, lane = ties.leg, ties.lane
-    tonnes, worth = _handed_over(
-        ties.mine, leg, *lane, cost.total, regime.civil_limit_t, m.netback_usd_per_kg,
-        p.cheapest_usd_per_kg(), p.inventory_t, m.feed_want_t,
+    tonnes, price, paid = np.empty((3, len(ties.mine)))
+    _hand_over(
+        ties.mine, leg, *lane, cost.total, regime.flow_limit_t, regime.permitted_t, month.lane_t,
+        m.netback_usd_per_kg, p.cheapest_usd_per_kg(), p.cost_usd_per_kg, p.transfer_usd_per_kg,
+        p.inventory_t, m.feed_stock_t, m.feed_want_t, month.ore_sold_t, month.ore_sold_usd,
+        tonnes, price, paid,
     )  # fmt: skip
-    tonnes = _within_limits(tonnes, lane, regime, month)
-    price = _take_over(
-        ties.mine, leg, tonnes, worth, p.cost_usd_per_kg, p.transfer_usd_per_kg, p.inventory_t,
-        m.feed_stock_t, m.feed_want_t,
-    )  # fmt: skip
-    paid = usd(tonnes, price)
-    month.ore_sold_t[ties.mine], month.ore_sold_usd[ties.mine] = tonnes, paid
     good, origin, destination = lane
     ledger.pay(("processor", destination), ("producer", origin), "goods", paid, good, tonnes)
     lane_paid = ledger.pay_lanes("processor", cost, lane, tonnes)
     month.ore_paid_usd[:] += np.bincount(ties.plant, paid + lane_paid, minlength=m.rows)
     _note(month, TIED, lane, tonnes, price)
+
+
+@compiled
+def _hand_over(
+    mine: np.ndarray,
+    leg: np.ndarray,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    flow_limit_t: np.ndarray,
+    permitted_t: np.ndarray,
+    used_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    cheapest_usd_per_kg: np.ndarray,
+    mine_cost_usd_per_kg: np.ndarray,
+    transfer_usd_per_kg: np.ndarray,
+    inventory_t: np.ndarray,
+    feed_stock_t: np.ndarray,
+    feed_want_t: np.ndarray,
+    sold_t: np.ndarray,
+    sold_usd: np.ndarray,
+    tonnes: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    paid_usd: np.ndarray,
+) -> None:
+    """Hand tied ore over within limits, at its price; the last three are written, ``[tie]``."""
+    offered_t, worth = _handed_over(
+        mine, leg, good, origin, destination, cost_usd_per_kg, flow_limit_t, permitted_t,
+        netback_usd_per_kg, cheapest_usd_per_kg, inventory_t, feed_want_t,
+    )  # fmt: skip
+    tonnes[:] = _curtailed_t(
+        offered_t, good, origin, destination, flow_limit_t, permitted_t, used_t
+    )
+    price_usd_per_kg[:] = _take_over(
+        mine, leg, tonnes, worth, mine_cost_usd_per_kg, transfer_usd_per_kg, inventory_t,
+        feed_stock_t, feed_want_t,
+    )  # fmt: skip
+    paid_usd[:] = usd(tonnes, price_usd_per_kg)
+    for i in range(len(mine)):
+        sold_t[mine[i]], sold_usd[mine[i]] = tonnes[i], paid_usd[i]
 
 
 @compiled
@@ -205,6 +242,7 @@ def _handed_over(
     destination: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     flow_limit_t: np.ndarray,
+    permitted_t: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     cheapest_usd_per_kg: np.ndarray,
     inventory_t: np.ndarray,
@@ -215,7 +253,8 @@ def _handed_over(
     for i in range(len(tied)):
         lane = (good[i], origin[i], destination[i])
         worth[i] = netback_usd_per_kg[leg[i]] - cost_usd_per_kg[lane]
-        is_open = np.isfinite(cost_usd_per_kg[lane]) and flow_limit_t[lane] > 0.0
+        limit_t = min(flow_limit_t[lane], permitted_t[CIVIL_USE][lane])
+        is_open = np.isfinite(cost_usd_per_kg[lane]) and limit_t > 0.0
         if is_open and worth[i] >= cheapest_usd_per_kg[tied[i]]:
             tonnes[i] = inventory_t[tied[i]]
             asked_t[leg[i]] += tonnes[i]
@@ -264,8 +303,10 @@ def _deliver_offtakes(
     A buyer in breach takes nothing and pays the penalty. Rebates end at the yearly cap, deliveries
     at the budget.
     """
+    if not regime.offtakes:
+        return
     legs = m.product
-    market = netback_usd_per_kg[legs.good, legs.place]
+    market = legs.at(netback_usd_per_kg)
     for terms in regime.offtakes:
         buyer = np.full(len(legs.row), terms.buyer)
         lane = (legs.good, legs.place, buyer)
@@ -394,13 +435,29 @@ def _note(
     month: Delivered, channel: int, lane: Lane, tonnes: np.ndarray, price: np.ndarray
 ) -> None:
     """Enter deliveries into the month's list and its lanes."""
-    moved = np.nonzero(tonnes > 0.0)[0]
-    if len(moved) == 0:
-        return
-    *at_lane, moved_t, paid = (column[moved] for column in (*lane, tonnes, price))
-    np.add.at(month.lane_t, tuple(at_lane), moved_t)
-    columns = [column.tolist() for column in (*at_lane, moved_t, paid)]
-    month.trades.extend((channel, *row) for row in zip(*columns, strict=True))
+    month.trades.append(_entered(channel, *lane, tonnes, price, month.lane_t))
+
+
+@compiled
+def _entered(
+    channel: int,
+    good: np.ndarray,
+    origin: np.ndarray,
+    destination: np.ndarray,
+    tonnes: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    lane_t: np.ndarray,
+) -> np.ndarray:
+    """Add deliveries to their lanes; returns ``trades`` of :class:`Delivered`, of those of any."""
+    trades, count = np.empty((len(tonnes), 6)), 0
+    for i in range(len(tonnes)):
+        if tonnes[i] > 0.0:
+            lane_t[good[i], origin[i], destination[i]] += tonnes[i]
+            trades[count, 0], trades[count, 1], trades[count, 2] = channel, good[i], origin[i]
+            trades[count, 3], trades[count, 4] = destination[i], tonnes[i]
+            trades[count, 5] = price_usd_per_kg[i]
+            count += 1
+    return trades[:count]
 
 
 def pass_rents_to_exporters(
@@ -435,7 +492,7 @@ def pass_premium_to_sellers(
     clean_lane
         ``[good, origin, destination, buyer class]`` bool: lanes limited to what is untouched.
     """
-    if not clean_lane.any():
+    if not clean_lane.size:
         return
     flow_t = clearing.flow_t.reshape(clean_lane.shape)
     rent = clearing.lane_rent_usd_per_kg.reshape(clean_lane.shape)
@@ -498,8 +555,10 @@ def pay_price_floors(
     offtake_t
         ``[product leg]`` tonnes already paid for under an offtake, which no floor covers.
     """
+    if not regime.price_floors:
+        return
     legs = processors.product
-    reference = reference_usd_per_kg[legs.good, legs.place]
+    reference = legs.at(reference_usd_per_kg)
     received = np.zeros(len(legs.row))
     for terms in regime.price_floors:  # a second floor tops up what the first has left
         under = chosen(legs.good, legs.place, terms.goods, terms.places)
@@ -552,11 +611,8 @@ def cover_state_losses(
 
 def bear_costs(producers: Producers, processors: Processors, regime: Regime) -> None:
     """Let mines and plants face the costs that rules add, and not those that states bear."""
-    p, m = producers, processors
-    extra = regime.mine_cost_usd_per_kg - regime.mine_support_usd_per_kg
-    p.bear(at(extra, p.good, p.place))
-    share = regime.conversion_factor * (1.0 - regime.conversion_borne_share)
-    m.bear(at(share, m.stage, m.place))
+    producers.bear(regime.mine_cost_usd_per_kg, regime.mine_support_usd_per_kg)
+    processors.bear(regime.conversion_factor, regime.conversion_borne_share)
 
 
 def pay_supports(
@@ -652,37 +708,39 @@ def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
     the first design: a product redesigned to hold less serves as before and is worth what it was.
     What the redesign itself costs is not known and not counted.
     """
-    b = buyers
-    return _use_value_usd(
-        b.normal_use_t(period) / b.intensity_share, b.consumed_t / b.intensity_share,
-        b.elasticity, b.first_price_usd_per_kg, b.most_usd_per_kg,
+    b, value_usd = buyers, np.empty(buyers.rows)
+    _value_use(
+        b.normal_use_t(period), b.consumed_t, b.intensity_share, b.elasticity,
+        b.first_price_usd_per_kg, b.most_usd_per_kg, value_usd,
     )  # fmt: skip
+    return value_usd
 
 
 @compiled
-def _use_value_usd(
+def _value_use(
     normal_t: np.ndarray,
     consumed_t: np.ndarray,
+    intensity_share: np.ndarray,
     elasticity: np.ndarray,
     first_price_usd_per_kg: np.ndarray,
     choke_usd_per_kg: np.ndarray,
-) -> np.ndarray:
-    """See :func:`use_value_usd`."""
-    value_usd = np.empty(len(normal_t))
+    value_usd: np.ndarray,
+) -> None:
+    """See :func:`use_value_usd`; written to the last."""
     for i in range(len(normal_t)):
-        used_t, first, choke = consumed_t[i], first_price_usd_per_kg[i], choke_usd_per_kg[i]
+        first, choke = first_price_usd_per_kg[i], choke_usd_per_kg[i]
+        usual_t, used_t = normal_t[i] / intensity_share[i], consumed_t[i] / intensity_share[i]
         base_t, area = used_t, 0.0
         if elasticity[i] <= -STEEPEST:
-            base_t = min(used_t, normal_t[i] * (choke / first) ** elasticity[i])
+            base_t = min(used_t, usual_t * (choke / first) ** elasticity[i])
         if used_t > base_t:
             power = 1.0 / elasticity[i] + 1.0
             if abs(power) < STEEPEST:
                 power = STEEPEST
-            most_t = max(normal_t[i], 1e-12)
+            most_t = max(usual_t, 1e-12)
             rise = (used_t / most_t) ** power - (base_t / most_t) ** power
-            area = first * normal_t[i] / power * rise
+            area = first * usual_t / power * rise
         value_usd[i] = KG_PER_T * (choke * base_t + area)
-    return value_usd
 
 
 def external_usd(
@@ -697,9 +755,30 @@ def external_usd(
     external_usd_per_kg
         ``[good, place]`` without any standard.
     """
-    left = np.maximum(external_usd_per_kg - regime.mine_cost_usd_per_kg, 0.0)
-    cost = usd(p.output_t * mines, at(left, p.good, p.place))
-    return np.bincount(p.place, cost, minlength=left.shape[1])
+    cost_usd = np.zeros(external_usd_per_kg.shape[1])
+    _add_external_usd(
+        p.good, p.place, p.output_t, mines, external_usd_per_kg, regime.mine_cost_usd_per_kg,
+        cost_usd,
+    )  # fmt: skip
+    return cost_usd
+
+
+@compiled
+def _add_external_usd(
+    good: np.ndarray,
+    place: np.ndarray,
+    output_t: np.ndarray,
+    mines: np.ndarray,
+    external_usd_per_kg: np.ndarray,
+    spent_usd_per_kg: np.ndarray,
+    cost_usd: np.ndarray,
+) -> None:
+    """See :func:`external_usd`; added to the last, ``[place]``."""
+    for i in range(len(good)):
+        if mines[i]:
+            here = (good[i], place[i])
+            left = max(external_usd_per_kg[here] - spent_usd_per_kg[here], 0.0)
+            cost_usd[place[i]] += output_t[i] * left * KG_PER_T
 
 
 def tied_feed(producers: Producers, plants: int) -> tuple[np.ndarray, np.ndarray]:

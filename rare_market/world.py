@@ -23,6 +23,7 @@ from rare_market.agents.merchant import Merchants, premium_abroad
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers, used_share
 from rare_market.agents.state import States
+from rare_market.agents.trader import normal_stock_t
 from rare_market.compiled import compiled
 from rare_market.content import Feeding, Moves, Trade
 from rare_market.cost import responsible_cost_usd_per_kg
@@ -137,16 +138,18 @@ class World(NamedTuple):
     permit: np.ndarray
 
     def stock_ratios(self, ores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Stock of sellers over its normal target, ``[good, place]``, and of all ore, ``[place]``.
+        """Stock of sellers over what is normal, ``[good, place]``, and of all ore, ``[place]``.
 
         1 where there is no target. ``ores`` is ``[good]`` bool.
         """
         p, m = self.producers, self.processors
-        return _stock_ratios(
-            p.good, p.place, p.inventory_t, p.normal_stock_t(),
-            m.product.good, m.product.place, m.product_stock_t, m.normal_stock_t(),
-            ores, self._empty(), self._empty(),
+        ratio, ore_ratio = self._empty(), np.empty(self.states.rows)
+        _stock_ratios(
+            p.good, p.place, p.inventory_t, p.sales_t, p.cover_months,
+            m.product.good, m.product.place, m.product_stock_t, m.sales_t, m.product_cover_months,
+            ores, ratio, ore_ratio,
         )  # fmt: skip
+        return ratio, ore_ratio
 
     def stock_t(self) -> np.ndarray:
         """Tonnes held by anyone, ``[good, place]``."""
@@ -165,7 +168,6 @@ class World(NamedTuple):
         period: int,
         spent_usd: np.ndarray,
         worth_usd: np.ndarray,
-        cell: np.ndarray,
     ) -> None:
         """Write what the traders made, used, hold and have standing into the records.
 
@@ -175,24 +177,18 @@ class World(NamedTuple):
             where to, and the month of the run.
         spent_usd, worth_usd
             ``[buyer]`` paid this month, and what they would have paid at most.
-        cell
-            of :meth:`cells`.
         """
         p, m, t = self.producers, self.processors, period
-        (
-            records.capacity_t[t],
-            records.operating_t[t],
-            records.building_t[t],
-            records.output_t[t],
-            records.cash_usd[t],
-        ) = _facility_tables(
+        _write_facilities(
             p.life.status, p.life.capacity_t, p.output_t, p.cash_usd, p.life.blocked,
             m.life.status, m.life.capacity_t, m.activity_t, m.cash_usd, m.life.blocked,
             p.plant, p.quota_bound, self.states.quota_index, self.collector,
             self.facility_stage, self.facility_place,
+            records.capacity_t[t], records.operating_t[t], records.building_t[t],
+            records.output_t[t], records.cash_usd[t],
             records.facility_status[t], records.facility_output_t[t], records.facility_blocked[t],
         )  # fmt: skip
-        tables = self._tables(spent_usd, worth_usd, cell)
+        tables = self._tables(spent_usd, worth_usd)
         tables[LOST] += tables[FED] - tables[MADE]
         records.mass[t] = (tables[: STOCK + 1].sum(axis=2) @ self.composition_reo_t_per_t).T
         records.made_t[t] = tables[DUG] + tables[COLLECTED] + tables[MADE]
@@ -207,57 +203,20 @@ class World(NamedTuple):
         ):
             column[t] = tables[table]
 
-    def _tables(self, spent_usd: np.ndarray, worth_usd: np.ndarray, cell: np.ndarray) -> np.ndarray:
-        """Sums of the month, ``[table, good, place]``; the order is that of :meth:`cells`."""
+    def _tables(self, spent_usd: np.ndarray, worth_usd: np.ndarray) -> np.ndarray:
+        """Sums of the month, ``[table, good, place]``."""
         p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
-        numbers = (
-            p.output_t,
-            b.consumed_t,
-            x.lost_t,
-            p.inventory_t,
-            m.feed_stock_t,
-            m.product_stock_t,
-            b.inventory_t,
-            x.inventory_t,
-            self.states.stockpile_t.ravel(),
-            m.made_t,
-            m.feed.coefficient * m.activity_t[m.feed.row],
-            b.shortage_t,
-            spent_usd,
-            worth_usd,
-            self.products.in_use_t.sum(axis=0),
-            self.products.returned_t,
-        )
-        places, goods = self.states.stockpile_t.shape
-        size = (THROWN + 1) * goods * places
-        return np.bincount(cell, np.concatenate(numbers), size).reshape(-1, goods, places)
-
-    def cells(self) -> np.ndarray:
-        """Where in the tables of a month each number is added, for as long as rows stay."""
-        p, m, b, x = self.producers, self.processors, self.buyers, self.merchants
-        n, (places, goods) = self.products, self.states.stockpile_t.shape
-        state = np.indices((places, goods)).reshape(2, -1)
-        rows = (
-            (np.where(self.collector, COLLECTED, DUG), p.good, p.place),
-            (USED, b.good, b.place),
-            (LOST, x.good, x.place),
-            (STOCK, p.good, p.place),
-            (STOCK, m.feed.good, m.feed.place),
-            (STOCK, m.product.good, m.product.place),
-            (STOCK, b.good, b.place),
-            (STOCK, x.good, x.sells_at),
-            (STOCK, state[1], state[0]),
-            (MADE, m.product.good, m.product.place),
-            (FED, m.feed.good, m.feed.place),
-            (SHORTAGE, b.good, b.place),
-            (SPENT, b.good, b.place),
-            (WORTH, b.good, b.place),
-            (IN_USE, n.good, n.place),
-            (THROWN, n.good, n.place),
-        )
-        return np.concatenate(
-            [(table * goods + good) * places + place for table, good, place in rows]
-        )
+        feed, made, n = m.feed, m.product, self.products
+        tables = np.zeros((THROWN + 1, *self.states.stockpile_t.shape[::-1]))
+        _add_up(
+            tables, self.collector, p.good, p.place, p.output_t, p.inventory_t,
+            feed.row, feed.good, feed.place, feed.coefficient, m.activity_t, m.feed_stock_t,
+            made.good, made.place, m.made_t, m.product_stock_t,
+            b.good, b.place, b.consumed_t, b.shortage_t, b.inventory_t, spent_usd, worth_usd,
+            x.good, x.place, x.sells_at, x.lost_t, x.inventory_t, self.states.stockpile_t,
+            n.good, n.place, n.in_use_t, n.returned_t,
+        )  # fmt: skip
+        return tables
 
     def scrap_returned_t(self) -> np.ndarray:
         """Scrap in the products thrown away this month, ``[good, place]``."""
@@ -351,26 +310,92 @@ def _add(total: np.ndarray, row: np.ndarray, column: np.ndarray, values: np.ndar
 
 
 @compiled
+def _add_up(
+    tables: np.ndarray,
+    collector: np.ndarray,
+    mine_good: np.ndarray,
+    mine_place: np.ndarray,
+    output_t: np.ndarray,
+    mine_stock_t: np.ndarray,
+    feed_row: np.ndarray,
+    feed_good: np.ndarray,
+    feed_place: np.ndarray,
+    coefficient: np.ndarray,
+    activity_t: np.ndarray,
+    feed_stock_t: np.ndarray,
+    made_good: np.ndarray,
+    made_place: np.ndarray,
+    made_t: np.ndarray,
+    product_stock_t: np.ndarray,
+    buyer_good: np.ndarray,
+    buyer_place: np.ndarray,
+    consumed_t: np.ndarray,
+    shortage_t: np.ndarray,
+    buyer_stock_t: np.ndarray,
+    spent_usd: np.ndarray,
+    worth_usd: np.ndarray,
+    merchant_good: np.ndarray,
+    merchant_place: np.ndarray,
+    sells_at: np.ndarray,
+    lost_t: np.ndarray,
+    merchant_stock_t: np.ndarray,
+    stockpile_t: np.ndarray,
+    used_good: np.ndarray,
+    used_place: np.ndarray,
+    in_use_t: np.ndarray,
+    returned_t: np.ndarray,
+) -> None:
+    """See :meth:`World._tables`; added to the first."""
+    for i in range(len(output_t)):
+        table = COLLECTED if collector[i] else DUG
+        tables[table, mine_good[i], mine_place[i]] += output_t[i]
+    _add(tables[STOCK], mine_good, mine_place, mine_stock_t)
+    for i in range(len(feed_row)):
+        here = (feed_good[i], feed_place[i])
+        tables[FED][here] += coefficient[i] * activity_t[feed_row[i]]
+        tables[STOCK][here] += feed_stock_t[i]
+    _add(tables[MADE], made_good, made_place, made_t)
+    _add(tables[STOCK], made_good, made_place, product_stock_t)
+    for i in range(len(consumed_t)):
+        here = (buyer_good[i], buyer_place[i])
+        tables[USED][here] += consumed_t[i]
+        tables[SHORTAGE][here] += shortage_t[i]
+        tables[STOCK][here] += buyer_stock_t[i]
+        tables[SPENT][here] += spent_usd[i]
+        tables[WORTH][here] += worth_usd[i]
+    _add(tables[LOST], merchant_good, merchant_place, lost_t)
+    _add(tables[STOCK], merchant_good, sells_at, merchant_stock_t)
+    tables[STOCK] += stockpile_t.T
+    for i in range(len(returned_t)):
+        here = (used_good[i], used_place[i])
+        tables[IN_USE][here] += in_use_t[:, i].sum()
+        tables[THROWN][here] += returned_t[i]
+
+
+@compiled
 def _stock_ratios(
     mine_good: np.ndarray,
     mine_place: np.ndarray,
     mine_stock_t: np.ndarray,
-    mine_target_t: np.ndarray,
+    mine_sales_t: np.ndarray,
+    mine_cover_months: np.ndarray,
     good: np.ndarray,
     place: np.ndarray,
     stock_t: np.ndarray,
-    product_target_t: np.ndarray,
+    sales_t: np.ndarray,
+    cover_months: np.ndarray,
     ores: np.ndarray,
-    held_t: np.ndarray,
-    target_t: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """See :meth:`World.stock_ratios`; the last two, ``[good, place]``, are empty."""
-    goods, places = held_t.shape
+    ratio: np.ndarray,
+    ore_ratio: np.ndarray,
+) -> None:
+    """See :meth:`World.stock_ratios`; written to the last two."""
+    goods, places = ratio.shape
+    held_t, target_t = np.zeros((goods, places)), np.zeros((goods, places))
     _add(held_t, mine_good, mine_place, mine_stock_t)
     _add(held_t, good, place, stock_t)
-    _add(target_t, mine_good, mine_place, mine_target_t)
-    _add(target_t, good, place, product_target_t)
-    ratio, ore_ratio = np.ones((goods, places)), np.ones(places)
+    _add(target_t, mine_good, mine_place, normal_stock_t(mine_sales_t, mine_cover_months))
+    _add(target_t, good, place, normal_stock_t(sales_t, cover_months))
+    ratio[:], ore_ratio[:] = 1.0, 1.0
     for p in range(places):
         ore_t, ore_target_t = 0.0, 0.0
         for g in range(goods):
@@ -381,11 +406,10 @@ def _stock_ratios(
                 ore_target_t += target_t[g, p]
         if ore_target_t > 0.0:
             ore_ratio[p] = ore_t / ore_target_t
-    return ratio, ore_ratio
 
 
 @compiled
-def _facility_tables(
+def _write_facilities(
     mine_status: np.ndarray,
     mine_capacity_t: np.ndarray,
     mine_output_t: np.ndarray,
@@ -402,41 +426,47 @@ def _facility_tables(
     collector: np.ndarray,
     stage: np.ndarray,
     place: np.ndarray,
+    standing_t: np.ndarray,
+    operating_t: np.ndarray,
+    building_t: np.ndarray,
+    output_t: np.ndarray,
+    cash_usd: np.ndarray,
     status_column: np.ndarray,
     output_column: np.ndarray,
     blocked_column: np.ndarray,
-) -> np.ndarray:
-    """Capacity standing, operating and in building, output and cash, ``[table, stage, place]``.
+) -> None:
+    """Write capacity standing, operating and in building, output and cash, ``[stage, place]``.
 
-    Of collectors cash alone counts. The columns, ``[facility]``, are written: a mine tied to a
+    Of collectors cash alone counts. Columns, ``[facility]``, are written too: a mine tied to a
     planned plant is decided with it, and blocked by what blocks that.
     """
-    mines, places = len(mine_status), len(quota_index)
-    tables = np.zeros((5, len(FACILITY_STAGES), places))
+    mines = len(mine_status)
+    for table in (standing_t, operating_t, building_t, output_t, cash_usd):
+        table[:] = 0.0
     for i in range(len(stage)):
         if i < mines:
-            status, output_t, cash_usd = mine_status[i], mine_output_t[i], mine_cash_usd[i]
+            status, made_t, cash = mine_status[i], mine_output_t[i], mine_cash_usd[i]
             quota = quota_index[place[i]] if quota_bound[i] else 1.0
             capacity_t, blocked = mine_capacity_t[i] * quota, mine_blocked[i]
             if blocked > 0 and plant[i] != NO_PLANT and plant_blocked[plant[i]] > 0:
                 blocked = plant_blocked[plant[i]]
         else:
             k = i - mines
-            status, output_t, cash_usd = plant_status[k], plant_output_t[k], plant_cash_usd[k]
+            status, made_t, cash = plant_status[k], plant_output_t[k], plant_cash_usd[k]
             capacity_t, blocked = plant_capacity_t[k], plant_blocked[k]
-        status_column[i], output_column[i] = status, output_t
+        status_column[i], output_column[i] = status, made_t
         blocked_column[i] = blocked if status == PLANNED else 0
-        tables[4, stage[i], place[i]] += cash_usd
+        here = (stage[i], place[i])
+        cash_usd[here] += cash
         if i < mines and collector[i]:
             continue
         if status in (OPERATING, MOTHBALLED):
-            tables[0, stage[i], place[i]] += capacity_t
+            standing_t[here] += capacity_t
         if status == OPERATING:
-            tables[1, stage[i], place[i]] += capacity_t
+            operating_t[here] += capacity_t
         if status == BUILDING:
-            tables[2, stage[i], place[i]] += capacity_t
-        tables[3, stage[i], place[i]] += output_t
-    return tables
+            building_t[here] += capacity_t
+        output_t[here] += made_t
 
 
 def build_world(data: Data, scenario: Scenario) -> World:
@@ -643,9 +673,9 @@ def _collected_share(data: Data, rows: dict[str, np.ndarray], products: Products
 
 def made_by_stage_t(processors: Processors, places: int) -> np.ndarray:
     """Activity of the plants of each stage at each place this month, ``[stage, place]``."""
-    m, stages = processors, len(FACILITY_STAGES)
-    total = np.bincount(m.stage * places + m.place, m.activity_t, minlength=stages * places)
-    return total.reshape(stages, places)
+    made_t = np.zeros((len(FACILITY_STAGES), places))
+    _add(made_t, processors.stage, processors.place, processors.activity_t)
+    return made_t
 
 
 def _processors(

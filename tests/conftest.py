@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rare_market.agents import buyer, processor
 from rare_market.agents.buyer import NO_SUBSTITUTE, Buyers
 from rare_market.agents.lifecycle import Lifecycle, Luck
+from rare_market.agents.merchant import ASK_FACTOR
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import NO_PLANT, Producers
+from rare_market.agents.state import RESALE_STEPS
+from rare_market.agents.trader import ASK_STEPS
+from rare_market.book import Poster
 from rare_market.dataset import Data, read_data
 from rare_market.goods import Catalogue
 from rare_market.model import simulate
@@ -60,18 +65,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.stem, len(FIRST)))
 
 
+STEPS = {  # of an ask and of a bid, by kind of trader
+    "producer": (ASK_STEPS, 1),
+    "processor": (ASK_STEPS, processor.BID_STEPS),
+    "buyer": (1, buyer.BID_STEPS),
+    "state": (RESALE_STEPS, 1),
+    "merchant": (len(ASK_FACTOR), 1),
+}
+
+
 class Sheet:
-    """Stands in for the book: keeps what is posted."""
+    """Stands in for the book of one cohort: keeps what is posted, ``[row, step]``."""
 
-    def __init__(self) -> None:
-        self.asks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.bids: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-
-    def post_asks(self, kind: str, quantity_t: np.ndarray, limit: np.ndarray) -> None:
-        self.asks[kind] = (np.array(quantity_t), np.array(limit))
-
-    def post_bids(self, kind: str, quantity_t: np.ndarray, limit: np.ndarray) -> None:
-        self.bids[kind] = (np.array(quantity_t), np.array(limit))
+    def __init__(self, cohort: Poster) -> None:
+        kind = type(cohort).__name__.lower().removesuffix("s")
+        sizes = len(cohort.ask_row), len(cohort.bid_row)
+        (self.asks, self.ask_columns), (self.bids, self.bid_columns) = (
+            ({kind: tuple(table)}, {kind: tuple(table.reshape(2, -1))})
+            for table in (
+                np.zeros((2, size // steps, steps))
+                for size, steps in zip(sizes, STEPS[kind], strict=True)
+            )
+        )
 
 
 def bulletin(price_usd_per_kg: np.ndarray = PRICE_USD_PER_KG, **changed: Any) -> Bulletin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -116,21 +118,30 @@ def test_the_layout_counts_the_orders_and_nodes(book):
 
 def test_values_of_orders_are_summed_by_trader_and_by_market(cohorts, book):
     """Each order counts once, where it belongs."""
-    ask_usd = np.arange(float(len(book.asks.good)))
-    bid_usd = np.arange(float(len(book.bids.good)))
-    asked = list(book.asks_by_trader(ask_usd).values())
-    paid = list(book.bids_by_trader(bid_usd).values())
-    assert [len(values) for values in asked] == [cohort.rows for cohort in cohorts.values()]
-    assert np.concatenate(asked).sum() == ask_usd.sum()
-    assert np.concatenate(paid).sum() == bid_usd.sum()
+    fills = SimpleNamespace(
+        ask_fill_t=np.arange(float(len(book.asks.good))),
+        bid_fill_t=np.arange(float(len(book.bids.good))),
+        netback_usd_per_kg=np.full((5, 2), 2.0),
+        price_usd_per_kg=np.full((5, 8), 3.0),
+    )
+    sold, bought = book.sold(fills), book.bought(fills)
+    assert sold.usd.tolist() == (2000.0 * fills.ask_fill_t).tolist()
+    assert bought.usd.tolist() == (3000.0 * fills.bid_fill_t).tolist()
+    for traded in (sold, bought):
+        for tonnes, usd in (traded[2:4], traded[4:6]):
+            assert tonnes.sum() == traded.fill_t.sum()
+            assert usd.sum() == traded.usd.sum()
     for kind, first in (("producer", 0), ("processor", 2), ("state", 7)):
+        part = book.trader_part[kind]
+        assert len(sold.trader_t[part]) == cohorts[kind].rows
         for row in range(cohorts[kind].rows):
             mine = book.asks.trader == first + row
-            assert book.asks_by_trader(ask_usd)[kind][row] == ask_usd[mine].sum()
-    market = book.bids_by_market(bid_usd)
-    assert market.shape == (5, 2, 4)
+            assert sold.trader_t[part][row] == fills.ask_fill_t[mine].sum()
+    at_home = (book.asks.good == METAL) & (book.asks.place == USA)
+    assert sold.market_t[METAL, USA] == fills.ask_fill_t[at_home].sum()
+    assert bought.market_usd.shape == (5, 2, 4)
     bound = (book.bids.good == METAL) & (book.bids.buyer_class == BOUND)
-    assert market[METAL, USA, BOUND] == bid_usd[bound].sum()
+    assert bought.market_t[METAL, USA, BOUND] == fills.bid_fill_t[bound].sum()
 
 
 def test_a_saved_month_cleared_again_gives_the_same_bytes(tmp_path):

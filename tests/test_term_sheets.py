@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from rare_market import settlement
-from rare_market.agents.buyer import BID_STEPS
 from rare_market.agents.processor import Processors
 from rare_market.agents.producer import Producers
 from rare_market.agents.state import States
@@ -168,12 +167,10 @@ def licensed_month(*, to_exporters: bool) -> tuple[Ledger, Producers]:
     held, users = mines(2, place=CHN), sectors(good=ORE)
     cohorts = {"producer": held, "buyer": users}
     book = Book(cohorts, CATALOGUE)
-    quantity_t, limit = np.zeros((2, ASK_STEPS)), np.full((2, ASK_STEPS), 50.0)
-    quantity_t[:, 0] = 150.0, 50.0
-    book.post_asks("producer", quantity_t, limit)
-    wanted_t, most = np.zeros((1, BID_STEPS)), np.full((1, BID_STEPS), 80.0)
-    wanted_t[0, 0] = 150.0
-    book.post_bids("buyer", wanted_t, most)
+    quantity_t, limit = book.ask_columns["producer"]
+    quantity_t[::ASK_STEPS], limit[:] = (150.0, 50.0), 50.0
+    wanted_t, most = book.bid_columns["buyer"]
+    wanted_t[0], most[:] = 150.0, 80.0
     goods = np.arange(5) == ORE
     quota = ExportQuota(origin=CHN, goods=goods, quota_t=100.0, to_exporters=to_exporters)
     rules = regime(export_quotas=(quota,))

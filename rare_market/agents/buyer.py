@@ -239,15 +239,14 @@ class Buyers:
         No bid exceeds the price at which the sector goes without, nor what the grade that can
         replace the good costs by more than a premium.
         """
-        amount_t, limit = _bids(
+        _post(
             self.good, self.place, self.buyer_class, self.normal_use_t(period),
             self.first_price_usd_per_kg, self.elasticity, self.cover_months,
             self.extrapolation_share, self.most_usd_per_kg, self.substitute, self.inventory_t,
             bulletin.price_usd_per_kg, bulletin.trend_per_month, bulletin.long_price_usd_per_kg,
             regime.announced_alarm_share, self.alarm_share, self.use_t, self.want_t,
-            self._numbers,
+            self._numbers, *book.bid_columns["buyer"],
         )  # fmt: skip
-        book.post_bids("buyer", amount_t, limit)
 
     def normal_use_t(self, period: int) -> np.ndarray:
         """Use at the first price of products as designed now, ``[buyer]``."""
@@ -293,7 +292,7 @@ def _normal_use_t(
 
 
 @compiled
-def _bids(
+def _post(
     good: np.ndarray,
     place: np.ndarray,
     buyer_class: np.ndarray,
@@ -313,10 +312,12 @@ def _bids(
     used_t: np.ndarray,
     want_t: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the bids, ``[buyer, step]``; alarm, use and want are updated."""
+    bid_t: np.ndarray,
+    bid_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the bids, ``[buyer x step]``; alarm, use and want are updated."""
     s, rows = numbers[0], len(good)
-    amount_t, limit = np.empty((rows, BID_STEPS)), np.empty((rows, BID_STEPS))
+    amount_t, limit = bid_t.reshape(rows, BID_STEPS), bid_usd_per_kg.reshape(rows, BID_STEPS)
     steps = (
         (URGENT_SHARE, 1.0 + s.consumer_step_share),
         (NORMAL_SHARE, NORMAL_FACTOR),
@@ -340,7 +341,6 @@ def _bids(
             share, factor = steps[k]
             amount_t[i, k] = share * want_t[i]
             limit[i, k] = min(expected * factor, most)
-    return amount_t, limit
 
 
 @compiled

@@ -6,15 +6,17 @@ One set of columns and rules for every kind of facility; the cohort that owns it
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rare_market.compiled import compiled
 from rare_market.contracts import Offtake, PriceFloor, Threat
-from rare_market.finance import Finance, charge_factor
+from rare_market.finance import charge_factor
 from rare_market.goods import MONTHS_PER_YEAR
+from rare_market.policies.base import kept
 from rare_market.records import BLOCKS
+from rare_market.regime import Regime
 from rare_market.scenario import Scenario
 
 FREE, PRICE, FINANCE, CREDIBILITY, PERMIT, DECISION = range(len(BLOCKS))
@@ -173,8 +175,10 @@ class Lifecycle:
         self.bankrupt = np.zeros(len(nameplate), dtype=bool)  # since when nobody runs it
         self._cash_before_usd = np.zeros(len(nameplate))
         self._numbers = scenario.numbers()
-        self._annuity = capital_charge_usd_per_kg(
-            np.ones(1), np.array([scenario.hurdle_rate_per_year]), scenario.project_life_years
+        self._annuity = float(
+            capital_charge_usd_per_kg(
+                np.ones(1), np.array([scenario.hurdle_rate_per_year]), scenario.project_life_years
+            )[0]
         )
         self.outage = luck.outage
         self._life_years = scenario.project_life_years
@@ -207,25 +211,29 @@ class Lifecycle:
         scheme = terms.scheme
         return scheme.belief_share * self.covered_share(terms.years_left, scheme.years_until)
 
-    def finance_factor(
-        self, finance: tuple[Finance, ...], name: np.ndarray, place: np.ndarray, stage: Any
-    ) -> np.ndarray | float:
-        """Capital charge with the public finance on offer, relative to that without."""
-        if not finance:
-            return 1.0
-        return charge_factor(
-            finance,
-            name,
-            place,
-            np.broadcast_to(stage, place.shape),
-            self._hurdle_rate_per_year,
-            self._life_years,
-        )
+    def charge_factor(
+        self, regime: Regime, name: np.ndarray, place: np.ndarray, stage: np.ndarray
+    ) -> np.ndarray:
+        """Capital charge under the rules relative to that of the data, ``[facility]``.
+
+        Public finance on offer lowers it, and what rules add to capital cost raises it.
+        """
+        factor = self._capital_factor(regime.capital_added_share, place, stage)
+        if not regime.finance:
+            return factor
+        terms = self._hurdle_rate_per_year, self._life_years
+        return charge_factor(regime.finance, name, place, stage, *terms) * factor
+
+    @kept
+    def _capital_factor(
+        self, added_share: np.ndarray, place: np.ndarray, stage: np.ndarray
+    ) -> np.ndarray:
+        """Capital cost with what rules add to it, ``[stage, place]``, for each facility."""
+        return np.asarray(1.0 + added_share[stage, place])
 
     def may_start(self, period: int) -> np.ndarray:
         """Whether a project may be decided: its announced date, less what early permits save."""
-        saved = self.permit_cut_share * self.build_months
-        return np.asarray(period >= self.earliest_month - saved)
+        return _may_start(period, self.earliest_month, self.permit_cut_share, self.build_months)
 
     def why_blocked(self, may_start: np.ndarray, seen: Prospect, believed: Prospect) -> np.ndarray:
         r"""What keeps each planned project from being decided, a code of ``BLOCKS``.
@@ -294,11 +302,13 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent.
         """
-        grows = busy & self.practised & ~self.informal
-        return _expand(
-            self.status, grows, margin_usd_per_kg, self.capital_charge_usd_per_kg,
-            self.capex_usd_per_kg_year, self.capacity_t, self._numbers,
+        spent_usd = np.zeros(len(busy))
+        _expand(
+            self.status, busy, self.practised, self.informal, margin_usd_per_kg,
+            self.capital_charge_usd_per_kg, self.capex_usd_per_kg_year, self.capacity_t,
+            self._numbers, spent_usd,
         )  # fmt: skip
+        return spent_usd
 
     def idle_cost_usd(self, cost_usd_per_kg: np.ndarray, activity_t: np.ndarray) -> np.ndarray:
         r"""Fixed cost of what an indebted plant does not use: :math:`\phi\,c\,(k - x)`.
@@ -306,9 +316,12 @@ class Lifecycle:
         Crews and maintenance of a plant that ramps slowly are paid on its nameplate (Molycorp: a
         quarter of nameplate in its second year).
         """
-        return _idle_cost_usd(
-            self.status, self.debt_usd, self.capacity_t, cost_usd_per_kg, activity_t, self._numbers
-        )
+        idle_usd = np.zeros(len(self.status))
+        _add_idle_cost(
+            self.status, self.debt_usd, self.capacity_t, cost_usd_per_kg, activity_t,
+            self._numbers, idle_usd,
+        )  # fmt: skip
+        return idle_usd
 
     def fail(self, rows: np.ndarray) -> None:
         """Stop facilities whose owner is bankrupt; creditors write their debt off.
@@ -363,17 +376,18 @@ class Lifecycle:
         np.ndarray
             ``[facility]`` USD of capital spent this month.
         """
-        may_start = self.may_start(period)
-        self.blocked = self.why_blocked(may_start, prospect, believed or prospect)
-        return _advance(
-            may_start, cash_usd, cash_margin_usd_per_kg, cash_cost_usd_per_kg,
-            prospect.margin, prospect.charge,
+        sure, spent_usd = believed or prospect, np.zeros(len(self.status))
+        _advance(
+            period, self.earliest_month, self.permit_cut_share, self.build_months,
+            cash_usd, cash_margin_usd_per_kg, cash_cost_usd_per_kg,
+            prospect.margin, prospect.charge, prospect.cheap_charge, sure.margin, sure.charge,
             self.state_owned, self.borrows, self.outlay_usd_per_month,
             self.capex_usd_per_kg_year, self.capacity_t, self.ramp_months,
             self.status, self.signal_months, self.bad_months, self.good_months, self.idle_months,
             self.left_months, self.age_months, self.bankrupt, self.debt_usd, self.liquidity_usd,
-            self._cash_before_usd, self._annuity[0], self._numbers,
+            self._cash_before_usd, self._annuity, self._numbers, self.blocked, spent_usd,
         )  # fmt: skip
+        return spent_usd
 
 
 @compiled
@@ -395,6 +409,14 @@ def _covered_share(
         begun = growth**-before if before > 0.0 else 1.0
         covered[i] = (begun - growth**-years) / whole
     return covered
+
+
+@compiled
+def _may_start(
+    period: int, earliest_month: np.ndarray, cut_share: np.ndarray, build_months: np.ndarray
+) -> np.ndarray:
+    """See :meth:`Lifecycle.may_start`."""
+    return period >= earliest_month - cut_share * build_months
 
 
 @compiled
@@ -441,51 +463,59 @@ def _able_t(
 @compiled
 def _expand(
     status: np.ndarray,
-    grows: np.ndarray,
+    busy: np.ndarray,
+    practised: np.ndarray,
+    informal: np.ndarray,
     margin_usd_per_kg: np.ndarray,
     charge_usd_per_kg: np.ndarray,
     capex_usd_per_kg_year: np.ndarray,
     capacity_t: np.ndarray,
     numbers: np.ndarray,
-) -> np.ndarray:
-    """See :meth:`Lifecycle.expand`."""
-    s, spent_usd = numbers[0], np.zeros(len(status))
+    spent_usd: np.ndarray,
+) -> None:
+    """See :meth:`Lifecycle.expand`; what is spent is written to the last, zero before."""
+    s = numbers[0]
     for i in range(len(status)):
-        if grows[i] and status[i] == OPERATING:
+        if busy[i] and practised[i] and not informal[i] and status[i] == OPERATING:
             excess = margin_usd_per_kg[i] / max(charge_usd_per_kg[i], 1e-3) - 1.0
             excess = min(max(excess, 0.0), 1.0)
             added_t = capacity_t[i] * excess * s.expansion_per_year / MONTHS_PER_YEAR
             capacity_t[i] += added_t
             spent_usd[i] = added_t * MONTHS_PER_YEAR * 1000.0 * capex_usd_per_kg_year[i]
-    return spent_usd
 
 
 @compiled
-def _idle_cost_usd(
+def _add_idle_cost(
     status: np.ndarray,
     debt_usd: np.ndarray,
     capacity_t: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     activity_t: np.ndarray,
     numbers: np.ndarray,
-) -> np.ndarray:
-    """See :meth:`Lifecycle.idle_cost_usd`."""
-    s, idle_usd = numbers[0], np.zeros(len(status))
+    cost_usd: np.ndarray,
+) -> None:
+    """See :meth:`Lifecycle.idle_cost_usd`; added to the last."""
+    s = numbers[0]
     for i in range(len(status)):
         if debt_usd[i] > 0.0 and status[i] == OPERATING:
             unused_t = max(capacity_t[i] - activity_t[i], 0.0)
-            idle_usd[i] = s.fixed_cost_share * cost_usd_per_kg[i] * unused_t * 1000.0
-    return idle_usd
+            cost_usd[i] += s.fixed_cost_share * cost_usd_per_kg[i] * unused_t * 1000.0
 
 
 @compiled
 def _advance(
-    may_start: np.ndarray,
+    period: int,
+    earliest_month: np.ndarray,
+    permit_cut_share: np.ndarray,
+    build_months: np.ndarray,
     cash_usd: np.ndarray,
     cash_margin_usd_per_kg: np.ndarray,
     cash_cost_usd_per_kg: np.ndarray,
     project_margin_usd_per_kg: np.ndarray,
     charge_usd_per_kg: np.ndarray,
+    cheap_charge_usd_per_kg: np.ndarray,
+    sure_margin_usd_per_kg: np.ndarray,
+    sure_charge_usd_per_kg: np.ndarray,
     state_owned: np.ndarray,
     borrows: np.ndarray,
     outlay_usd_per_month: np.ndarray,
@@ -505,9 +535,15 @@ def _advance(
     cash_before_usd: np.ndarray,
     annuity: float,
     numbers: np.ndarray,
-) -> np.ndarray:
-    """See :meth:`Lifecycle.advance`."""
-    s, spent_usd = numbers[0], np.zeros(len(status))
+    blocked: np.ndarray,
+    spent_usd: np.ndarray,
+) -> None:
+    """See :meth:`Lifecycle.advance`; what is spent is written to the last, zero before."""
+    s, may_start = numbers[0], _may_start(period, earliest_month, permit_cut_share, build_months)
+    blocked[:] = _why_blocked(
+        status, may_start, project_margin_usd_per_kg, charge_usd_per_kg, cheap_charge_usd_per_kg,
+        sure_margin_usd_per_kg, sure_charge_usd_per_kg,
+    )  # fmt: skip
     for i in range(len(status)):
         operating, idle = status[i] == OPERATING, status[i] == MOTHBALLED
         building = status[i] == BUILDING
@@ -560,4 +596,3 @@ def _advance(
                 status[i], bankrupt[i] = MOTHBALLED, True
                 idle_months[i] = debt_usd[i] = 0.0
         cash_before_usd[i] = cash_usd[i] - spent_usd[i]
-    return spent_usd

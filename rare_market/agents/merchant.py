@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.trader import Trader, expected_gain_share, expected_price_usd_per_kg
+from rare_market.agents.trader import (
+    Trader,
+    expected_gain_share,
+    expected_price_usd_per_kg,
+    filled_t,
+)
 from rare_market.book import Book
 from rare_market.compiled import compiled
 from rare_market.goods import MILITARY, OPEN, Catalogue
@@ -146,8 +151,6 @@ class Merchants:
         self.lost_t = np.zeros(self.rows)
         self.margin_share = np.zeros(self.rows)
         self._numbers = scenario.numbers()
-        self._half_margin_share = scenario.smuggling_half_margin_share
-        self._lag_months = scenario.smuggling_months
         self._make_room()
 
     def _make_room(self) -> None:
@@ -202,16 +205,14 @@ class Merchants:
         lane_cost = trade_cost_usd_per_kg
         if self.resells.any():
             lane_cost = np.where(regime.civil_limit_t > 0.0, lane_cost, np.inf)
-        bid_t, bid_limit, ask_t, ask_limit = _orders(
+        _post(
             self.good, self.place, self.sells_at, self.stores, self.resells, self.room_t,
             self.inventory_t, regime.diverted_t, lane_cost,
             self.cost_usd_per_kg, self.risk_share, bulletin.catalogue.allied,
             bulletin.price_usd_per_kg, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
             bulletin.long_price_usd_per_kg, self.usual_premium, self.margin_share,
-            self._numbers,
+            self._numbers, *book.bid_columns["merchant"], *book.ask_columns["merchant"],
         )  # fmt: skip
-        book.post_bids("merchant", bid_t, bid_limit)
-        book.post_asks("merchant", ask_t, ask_limit)
 
     def settle(self, ask_fill_t: np.ndarray, bid_fill_t: np.ndarray) -> None:
         """Take and hand over the month's trade; part of a smuggled load is lost on the way.
@@ -221,23 +222,16 @@ class Merchants:
         ask_fill_t, bid_fill_t
             ``[ask]`` and ``[bid]`` tonnes traded on the market.
         """
-        sold_t = ask_fill_t.reshape(self.rows, len(ASK_FACTOR)).sum(axis=1)
         self.bought_t = bid_fill_t
-        self.lost_t = np.where(self.stores, 0.0, bid_fill_t * self.risk_share)
-        kept_t = self.inventory_t - sold_t + bid_fill_t - self.lost_t
-        self.inventory_t = np.maximum(kept_t, 0.0)
+        _settle(ask_fill_t, bid_fill_t, self.stores, self.risk_share, self.lost_t, self.inventory_t)
 
     def plan(self) -> None:
         """Let smuggling follow the margin that the wedge leaves."""
-        grown_t = smuggled_t(
-            self.room_t, self.usual_t, self.most_t, self.margin_share,
-            self._half_margin_share, self._lag_months,
-        )  # fmt: skip
-        self.room_t = np.where(self.stores, self.room_t, grown_t)
+        _plan(self.usual_t, self.most_t, self.margin_share, self.stores, self._numbers, self.room_t)
 
 
 @compiled
-def _orders(
+def _post(
     good: np.ndarray,
     place: np.ndarray,
     sells_at: np.ndarray,
@@ -257,12 +251,14 @@ def _orders(
     usual_premium: np.ndarray,
     margin_share: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Quantity and limit of bids, ``[merchant, 1]``, and of asks, ``[merchant, step]``."""
+    bid_t: np.ndarray,
+    bid_limit: np.ndarray,
+    ask_t: np.ndarray,
+    ask_limit: np.ndarray,
+) -> None:
+    """Write quantity and limit of bids, ``[merchant]``, and of asks, ``[merchant x step]``."""
     s, rows, steps = numbers[0], len(good), len(ASK_FACTOR)
     premium = premium_abroad(price_usd_per_kg, good, place, allied)
-    bid_t, bid_limit = np.empty((rows, 1)), np.empty((rows, 1))
-    ask_t, ask_limit = np.empty((rows, steps)), np.empty((rows, steps))
     for i in range(rows):
         here = price_usd_per_kg[good[i], place[i], OPEN]
         there = netback_usd_per_kg[good[i], sells_at[i]]
@@ -277,15 +273,49 @@ def _orders(
         margin_share[i] = worth / max(here, 1e-6) - 1.0
         if resells[i]:
             there = resale_usd_per_kg(price_usd_per_kg, lane_cost_usd_per_kg, good[i], place[i])
-            bid_t[i, 0], offered_t = diverted_t[good[i], place[i]], inventory_t[i]
-            bid_limit[i, 0] = there * (1.0 - RISK_PREMIUM_SHARE)
+            bid_t[i], offered_t = diverted_t[good[i], place[i]], inventory_t[i]
+            bid_limit[i] = there * (1.0 - RISK_PREMIUM_SHARE)
         elif stores[i]:
-            bid_t[i, 0], offered_t = max(gap_t, 0.0), max(-gap_t, 0.0)
-            bid_limit[i, 0] = expected_price_usd_per_kg(here, trend, 1.0) * BID_FACTOR
+            bid_t[i], offered_t = max(gap_t, 0.0), max(-gap_t, 0.0)
+            bid_limit[i] = expected_price_usd_per_kg(here, trend, 1.0) * BID_FACTOR
         else:
-            bid_t[i, 0], offered_t = room_t[i], inventory_t[i]
-            bid_limit[i, 0] = max(worth, 0.0)
+            bid_t[i], offered_t = room_t[i], inventory_t[i]
+            bid_limit[i] = max(worth, 0.0)
         for k in range(steps):
-            ask_t[i, k] = offered_t / steps
-            ask_limit[i, k] = there * ASK_FACTOR[k]
-    return bid_t, bid_limit, ask_t, ask_limit
+            ask_t[i * steps + k] = offered_t / steps
+            ask_limit[i * steps + k] = there * ASK_FACTOR[k]
+
+
+@compiled
+def _settle(
+    ask_fill_t: np.ndarray,
+    bid_fill_t: np.ndarray,
+    stores: np.ndarray,
+    risk_share: np.ndarray,
+    lost_t: np.ndarray,
+    inventory_t: np.ndarray,
+) -> None:
+    """See :meth:`Merchants.settle`."""
+    for i in range(len(inventory_t)):
+        sold_t = filled_t(ask_fill_t, i, len(ASK_FACTOR))
+        lost_t[i] = 0.0 if stores[i] else bid_fill_t[i] * risk_share[i]
+        inventory_t[i] = max(inventory_t[i] - sold_t + bid_fill_t[i] - lost_t[i], 0.0)
+
+
+@compiled
+def _plan(
+    usual_t: np.ndarray,
+    most_t: np.ndarray,
+    margin_share: np.ndarray,
+    stores: np.ndarray,
+    numbers: np.ndarray,
+    room_t: np.ndarray,
+) -> None:
+    """See :meth:`Merchants.plan`."""
+    s = numbers[0]
+    for i in range(len(room_t)):
+        if not stores[i]:
+            room_t[i] = smuggled_t(
+                room_t[i], usual_t[i], most_t[i], margin_share[i],
+                s.smuggling_half_margin_share, s.smuggling_months,
+            )  # fmt: skip

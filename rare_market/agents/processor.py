@@ -47,6 +47,7 @@ from rare_market.contracts import (
 )
 from rare_market.contracts import offtake_price_usd_per_kg as offtake_price
 from rare_market.goods import BOUND, OPEN
+from rare_market.policies.base import kept
 from rare_market.records import Bulletin
 from rare_market.regime import Regime
 from rare_market.scenario import Scenario
@@ -227,6 +228,7 @@ class Processors:
         self.feed_alarm_share = np.zeros(len(use_t))
         self.netback_usd_per_kg = np.full(len(use_t), -np.inf)
         self.feed_price_usd_per_kg = np.zeros(len(use_t))
+        self.ask_floor_usd_per_kg = np.zeros(len(self.product.row))
         self.sales_t = self.product.coefficient * activity_t[self.product.row]
         self.product_stock_t = self.sales_t * (1.0 + self.product_cover_months)
         self._stock_settled_t = self.product_stock_t - self.sales_t  # a month before
@@ -239,6 +241,7 @@ class Processors:
         self.sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self.long_sold_payment_usd_per_kg = np.zeros_like(self.sales_t)
         self.stock_change_t = np.zeros_like(self.sales_t)
+        self._no_payment = np.zeros_like(self.sales_t)  # where there is no contract
         self._numbers = scenario.numbers()
         self._state_owned = life.state_owned[self.product.row]
         self._output_aim_share = np.where(life.state_owned, scenario.state_output_aim_share, 0.0)
@@ -273,18 +276,32 @@ class Processors:
         learned = factor[self.stage, self.place]
         self.own_conversion_usd_per_kg = self._first_conversion_usd_per_kg * learned
 
-    def bear(self, share: np.ndarray) -> None:
-        """Let the cost of conversion be that part of the plant's own, this month, ``[plant]``."""
+    def bear(self, factor: np.ndarray, borne_share: np.ndarray) -> None:
+        """Let conversion cost what rules make of it, less what a state pays, this month.
+
+        Parameters
+        ----------
+        factor, borne_share
+            ``[facility stage, place]``.
+        """
+        share = self._own_share(factor, borne_share)
         self.conversion_usd_per_kg = self.own_conversion_usd_per_kg * share
+
+    @kept
+    def _own_share(self, factor: np.ndarray, borne_share: np.ndarray) -> np.ndarray:
+        """Cost of conversion that each plant bears, relative to its own, ``[plant]``."""
+        return np.asarray((factor * (1.0 - borne_share))[self.stage, self.place])
 
     # -- what a plant expects ------------------------------------------------------------------
 
     def product_price_usd_per_kg(self, bulletin: Bulletin) -> np.ndarray:
         """Price each plant expects for each product, ``[product leg]``."""
-        return _expected_usd_per_kg(
-            self.product.row, self.product.good, self.product.place, self.extrapolation_share,
-            bulletin.netback_usd_per_kg, bulletin.trend_per_month,
+        leg, expected = self.product, np.empty(len(self.product.row))
+        _expect(
+            leg.row, leg.good, leg.place, self.extrapolation_share, bulletin.netback_usd_per_kg,
+            bulletin.trend_per_month, expected,
         )  # fmt: skip
+        return expected
 
     def revenue_usd_per_kg(self, price_usd_per_kg: np.ndarray) -> np.ndarray:
         """Revenue per kg of activity less the finishing of what is worth finishing, ``[plant]``."""
@@ -324,9 +341,9 @@ class Processors:
             ``[product leg]``; the second is the share of the revenue that a contract secures.
         """
         leg, price = self.product, price_usd_per_kg
-        payment, covered = np.zeros(len(leg.row)), np.zeros(len(leg.row))
         if not regime.price_floors and not regime.offtakes:
-            return payment, covered
+            return self._no_payment, self._no_payment
+        payment, covered = np.zeros((2, len(leg.row)))
         free = np.ones(len(leg.row))  # of the output, not yet under an offtake
         lasting = np.ones(self.rows)
         for offtake in () if sold_only else regime.offtakes:
@@ -362,17 +379,13 @@ class Processors:
         )
         payment, _ = self.contract_payment_usd_per_kg(self.expected_usd_per_kg, regime)
         feed, leg = self.feed, self.product
-        self.netback_usd_per_kg, self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg = _netbacks(
+        _price_feed(
             feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
             self.cost_plus, self.extrapolation_share, self.conversion_usd_per_kg,
-            self.finishing_usd_per_kg, self.expected_usd_per_kg,
-            self.revenue_usd_per_kg(self.expected_usd_per_kg + payment),
-            bulletin.price_usd_per_kg, bulletin.trend_per_month,
+            self.finishing_usd_per_kg, self.expected_usd_per_kg, payment,
+            bulletin.price_usd_per_kg, bulletin.trend_per_month, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self.ask_floor_usd_per_kg,
         )  # fmt: skip
-
-    def normal_stock_t(self) -> np.ndarray:
-        """Stock each plant holds of each product at an ordinary price, ``[product leg]``."""
-        return normal_stock_t(self.sales_t, self.product_cover_months)
 
     def stock_target_t(self, bulletin: Bulletin) -> np.ndarray:
         """Stock each plant likes to hold, more while a product is cheap, ``[product leg]``.
@@ -391,13 +404,9 @@ class Processors:
 
         ``inf`` where no plant uses it.
         """
-        feed = self.feed
-        cell = feed.good * places + feed.place
-        worth = np.maximum(self.netback_usd_per_kg, 0.0)
-        weight = np.bincount(cell, self.feed_want_t, minlength=goods * places)
-        total = np.bincount(cell, self.feed_want_t * worth, minlength=goods * places)
-        mean = np.divide(total, weight, out=np.full(len(total), np.inf), where=weight > 0.0)
-        return mean.reshape(goods, places)
+        feed, mean = self.feed, np.empty((goods, places))
+        _mean_netback(feed.good, feed.place, self.feed_want_t, self.netback_usd_per_kg, mean)
+        return mean
 
     def post(
         self,
@@ -422,23 +431,24 @@ class Processors:
             what bound buyers ask of them, where rules on content are in force.
         """
         leg = self.product
-        quantity_t, limit = _asks(
-            leg.good, leg.place, self.product_stock_t, self.stock_target_t(bulletin),
-            self.sales_t, self.expected_usd_per_kg, self.ask_floor_usd_per_kg, self.cost_plus,
-            self.sold_payment_usd_per_kg, self._state_owned, bulletin.netback_usd_per_kg,
+        _post_asks(
+            leg.good, leg.place, self.product_stock_t, self.sales_t, self.product_cover_months,
+            self.expected_usd_per_kg, self.ask_floor_usd_per_kg, self.cost_plus,
+            self.sold_payment_usd_per_kg, self.long_sold_payment_usd_per_kg, self._state_owned,
+            bulletin.netback_usd_per_kg, bulletin.long_netback_usd_per_kg,
             regime.state_ask_ceiling_usd_per_kg, downstream_usd_per_kg, self._numbers,
+            *book.ask_columns["processor"],
         )  # fmt: skip
-        book.post_asks("processor", quantity_t, limit)
-        self.clean_t = self.clean_share(clean) * self.feed_want_t
-        open_t = self.feed_want_t - self.clean_found_share * self.clean_t
-        amount_t, limit = _bids(
-            open_t, self.feed_alarm_share, self.netback_usd_per_kg,
-            self.feed_price_usd_per_kg, self._numbers,
-        )  # fmt: skip
+        bid_t, limit = book.bid_columns["processor"]
+        open_t, orders = self.feed_want_t, BID_STEPS * len(self.feed.row)
         if self._seeks_clean:
-            clean_t, clean_limit = self._clean_bids(clean, bulletin)
-            amount_t, limit = np.vstack([amount_t, clean_t]), np.vstack([limit, clean_limit])
-        book.post_bids("processor", amount_t, limit)
+            self.clean_t = self.clean_share(clean) * self.feed_want_t
+            open_t = self.feed_want_t - self.clean_found_share * self.clean_t
+            self._post_clean_bids(clean, bulletin, bid_t[orders:], limit[orders:])
+        _post_bids(
+            open_t, self.feed_alarm_share, self.netback_usd_per_kg,
+            self.feed_price_usd_per_kg, self._numbers, bid_t[:orders], limit[:orders],
+        )  # fmt: skip
 
     def clean_share(self, clean: CleanDemand | None) -> np.ndarray:
         r"""Part of each feed that a plant asks for untouched, ``[feed leg]``.
@@ -462,16 +472,23 @@ class Processors:
         np.maximum.at(of_plant, leg.row, share[leg.good])
         return np.where(chooses, of_plant[feed.row], 0.0)
 
-    def _clean_bids(
-        self, clean: CleanDemand | None, bulletin: Bulletin
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Quantity and limit of bids for untouched feed, up to what the premium adds to netback."""
+    def _post_clean_bids(
+        self,
+        clean: CleanDemand | None,
+        bulletin: Bulletin,
+        bid_t: np.ndarray,
+        bid_usd_per_kg: np.ndarray,
+    ) -> None:
+        """Bid for untouched feed, up to what the premium adds to netback, into these columns."""
         feed, leg, netback = self.feed, self.product, self.netback_usd_per_kg
         price = bulletin.price_usd_per_kg[feed.good, feed.place, BOUND]
         if clean is not None:
             premium = leg.total(leg.coefficient * leg.at(clean.premium_usd_per_kg))
             netback = netback + premium[feed.row] / feed.coefficient
-        return _bids(self.clean_t, self.feed_alarm_share, netback, price, self._numbers)
+        _post_bids(
+            self.clean_t, self.feed_alarm_share, netback, price, self._numbers,
+            bid_t, bid_usd_per_kg,
+        )  # fmt: skip
 
     def _take_feed(self, bid_fill_t: np.ndarray) -> np.ndarray:
         """Fills of both kinds of bids together, ``[bid]``; learn how much was found untouched."""
@@ -549,20 +566,23 @@ class Processors:
         able_t = life.able_t(period)
         price = self.product_price_usd_per_kg(bulletin)
         payment, _ = self.contract_payment_usd_per_kg(price, regime)
-        worth = self.worth_usd_per_kg(price + payment)
-        planned_t = planned_activity_t(mine_output_t, self._output_aim_share)
-        cost, margin = _choose_activity(
-            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
-            worth, self.sales_t, self.product_stock_t, self.stock_target_t(bulletin),
-            self.conversion_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
-            planned_t, life.state_owned, self._output_aim_share, bulletin.price_usd_per_kg,
-            self.activity_t, self.wanted_activity_t, self._numbers,
+        cost, margin, operating_cost_usd = np.empty((3, self.rows))
+        _choose_activity(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.good, leg.place,
+            leg.coefficient, price, payment, self.sales_t, self.product_stock_t,
+            self.product_cover_months, self.sold_payment_usd_per_kg,
+            self.long_sold_payment_usd_per_kg, self.conversion_usd_per_kg,
+            self.finishing_usd_per_kg, tied_feed_usd_per_kg, able_t, life.age_months,
+            planned_activity_t(mine_output_t, self._output_aim_share), life.state_owned,
+            self._output_aim_share, bulletin.price_usd_per_kg, bulletin.netback_usd_per_kg,
+            bulletin.long_netback_usd_per_kg, self.activity_t, self.wanted_activity_t,
+            self._numbers, cost, margin,
         )  # fmt: skip
-        self.activity_t, operating_cost_usd = _produce(
+        _produce(
             feed.row, feed.coefficient, leg.row, leg.coefficient, self.wanted_activity_t,
             self.sold_t, price, self.conversion_usd_per_kg, self.finishing_usd_per_kg,
             self.feed_stock_t, self.product_stock_t, self.sales_t, self.made_t,
-            self.rejected_t, self._numbers,
+            self.rejected_t, self._numbers, self.activity_t, operating_cost_usd,
         )  # fmt: skip
         _order_feed(
             feed.row, feed.good, feed.place, feed.coefficient, self.wanted_activity_t, able_t,
@@ -602,35 +622,33 @@ class Processors:
         long_payment, covered = self.contract_payment_usd_per_kg(
             long_price, promised, life.believed_share
         )
-        project_margin, charge = _project(
-            feed.row, feed.good, feed.place, feed.coefficient, leg.row,
-            self.worth_usd_per_kg(long_price + long_payment), covered,
-            self.conversion_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
-            life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg,
+        project_margin, charge = np.empty((2, self.rows))
+        _project(
+            feed.row, feed.good, feed.place, feed.coefficient, leg.row, leg.coefficient,
+            long_price, long_payment, covered, self.conversion_usd_per_kg,
+            self.finishing_usd_per_kg, tied_feed_usd_per_kg, life.secured_charge_usd_per_kg,
+            life.capital_charge_usd_per_kg, bulletin.long_price_usd_per_kg, project_margin, charge,
         )  # fmt: skip
-        factor = life.finance_factor(regime.finance, self.name, self.place, self.stage) * (
-            1.0 + regime.capital_added_share[self.stage, self.place]
-        )
+        factor = life.charge_factor(regime, self.name, self.place, self.stage)
         return Prospect(project_margin, factor * charge, factor * life.secured_charge_usd_per_kg)
 
 
 @compiled
-def _expected_usd_per_kg(
+def _expect(
     row: np.ndarray,
     good: np.ndarray,
     place: np.ndarray,
     extrapolation_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
-) -> np.ndarray:
+    expected: np.ndarray,
+) -> None:
     """See :meth:`Processors.product_price_usd_per_kg`."""
-    expected = np.empty(len(row))
     for i in range(len(row)):
         here = (good[i], place[i])
         expected[i] = expected_price_usd_per_kg(
             netback_usd_per_kg[here], trend_per_month[here], extrapolation_share[row[i]]
         )
-    return expected
 
 
 @compiled
@@ -697,7 +715,7 @@ def _worth_usd_per_kg(
 
 
 @compiled
-def _netbacks(
+def _price_feed(
     feed_row: np.ndarray,
     feed_good: np.ndarray,
     feed_place: np.ndarray,
@@ -709,17 +727,24 @@ def _netbacks(
     conversion_usd_per_kg: np.ndarray,
     finishing_usd_per_kg: np.ndarray,
     expected_usd_per_kg: np.ndarray,
-    revenue_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Netback and expected price of each feed, and the least each product is asked at.
+    netback: np.ndarray,
+    feed_price: np.ndarray,
+    floor: np.ndarray,
+) -> None:
+    """Write netback and expected price of each feed, and the least each product is asked at.
 
     A single product is not sold below what replacing it costs, a joint one not below its finishing.
     """
     feeds, products, plants = len(feed_row), len(row), len(conversion_usd_per_kg)
-    feed_price, netback, floor = np.empty(feeds), np.empty(feeds), np.empty(products)
-    feed_cost, beside = np.zeros(plants), np.zeros(plants)
+    feed_cost, beside, revenue = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth = _worth_usd_per_kg(
+        row, coefficient, expected_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
+    for i in range(products):
+        revenue[row[i]] += worth[i]
     for i in range(feeds):
         good, place, plant = feed_good[i], feed_place[i], feed_row[i]
         feed_price[i] = expected_price_usd_per_kg(
@@ -731,7 +756,7 @@ def _netbacks(
     for i in range(feeds):
         plant = feed_row[i]
         netback[i] = netback_usd_per_kg(
-            revenue_usd_per_kg[plant],
+            revenue[plant],
             conversion_usd_per_kg[plant],
             feed_cost[plant] - feed_coefficient[i] * feed_price[i],
             feed_coefficient[i],
@@ -745,7 +770,27 @@ def _netbacks(
         if cost_plus[i]:
             unit_cost = conversion_usd_per_kg[plant] + feed_cost[plant] - beside[plant]
             floor[i] = unit_cost / coefficient[i]
-    return netback, feed_price, floor
+
+
+@compiled
+def _mean_netback(
+    good: np.ndarray,
+    place: np.ndarray,
+    want_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    mean_usd_per_kg: np.ndarray,
+) -> None:
+    """See :meth:`Processors.downstream_usd_per_kg`; written to the last, ``[good, place]``."""
+    weight_t = np.zeros(mean_usd_per_kg.shape)
+    mean_usd_per_kg[:] = 0.0
+    for i in range(len(good)):
+        here = (good[i], place[i])
+        weight_t[here] += want_t[i]
+        mean_usd_per_kg[here] += want_t[i] * max(netback_usd_per_kg[i], 0.0)
+    for g in range(len(weight_t)):
+        for p in range(len(weight_t[g])):
+            known = weight_t[g, p] > 0.0
+            mean_usd_per_kg[g, p] = mean_usd_per_kg[g, p] / weight_t[g, p] if known else np.inf
 
 
 @compiled
@@ -775,27 +820,35 @@ def _stock_target_t(
 
 
 @compiled
-def _asks(
+def _post_asks(
     good: np.ndarray,
     place: np.ndarray,
     stock_t: np.ndarray,
-    target_t: np.ndarray,
     sales_t: np.ndarray,
+    cover_months: np.ndarray,
     expected_usd_per_kg: np.ndarray,
     floor_usd_per_kg: np.ndarray,
     cost_plus: np.ndarray,
     payment_usd_per_kg: np.ndarray,
+    long_payment_usd_per_kg: np.ndarray,
     state_owned: np.ndarray,
     netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the asks, ``[product leg, step]``.
+    ask_t: np.ndarray,
+    ask_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the asks, ``[product leg x step]``.
 
     Who is paid something on top of every kilogram sold asks that much less for it.
     """
     s, least, aimed = numbers[0], np.empty(len(good)), np.empty(len(good))
+    target_t = _stock_target_t(
+        good, place, sales_t, cover_months, payment_usd_per_kg, long_payment_usd_per_kg,
+        netback_usd_per_kg, long_netback_usd_per_kg, numbers,
+    )  # fmt: skip
     for i in range(len(good)):
         topped_up = max(payment_usd_per_kg[i], 0.0)
         counted = (
@@ -810,23 +863,25 @@ def _asks(
         limit, state_owned, good, place, least, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
-    return quantity_t, limit
+    ask_t[:], ask_usd_per_kg[:] = quantity_t.reshape(-1), limit.reshape(-1)
 
 
 @compiled
-def _bids(
+def _post_bids(
     want_t: np.ndarray,
     alarm_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     price_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the bids, ``[feed leg, step]``, urgent before patient.
+    bid_t: np.ndarray,
+    bid_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the bids, ``[feed leg x step]``, urgent before patient.
 
     A plant left short bids as urgently as a user, as far as its products pay for it.
     """
     s, feeds = numbers[0], len(want_t)
-    amount_t, limit = np.empty((feeds, BID_STEPS)), np.empty((feeds, BID_STEPS))
+    amount_t, limit = bid_t.reshape(feeds, BID_STEPS), bid_usd_per_kg.reshape(feeds, BID_STEPS)
     for i in range(feeds):
         most, price = netback_usd_per_kg[i], price_usd_per_kg[i]
         more = s.consumer_step_share - s.bid_step_share
@@ -835,7 +890,6 @@ def _bids(
         amount_t[i, 1] = (1.0 - URGENT_SHARE) * want_t[i]
         limit[i, 0] = min(most, price * (1.0 + step))
         limit[i, 1] = min(most, price * PATIENT_FACTOR)
-    return amount_t, limit
 
 
 @compiled
@@ -884,12 +938,18 @@ def _choose_activity(
     feed_place: np.ndarray,
     feed_coefficient: np.ndarray,
     row: np.ndarray,
+    good: np.ndarray,
+    place: np.ndarray,
     coefficient: np.ndarray,
-    worth_usd_per_kg: np.ndarray,
+    product_price_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     sales_t: np.ndarray,
     stock_t: np.ndarray,
-    target_t: np.ndarray,
+    cover_months: np.ndarray,
+    sold_payment_usd_per_kg: np.ndarray,
+    long_sold_payment_usd_per_kg: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
     tied_feed_usd_per_kg: np.ndarray,
     able_t: np.ndarray,
     age_months: np.ndarray,
@@ -897,16 +957,27 @@ def _choose_activity(
     state_owned: np.ndarray,
     output_aim_share: np.ndarray,
     price_usd_per_kg: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    long_netback_usd_per_kg: np.ndarray,
     last_activity_t: np.ndarray,
     wanted_activity: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """How much to make; returns cost and margin per kg of activity, ``[plant]``.
+    cost: np.ndarray,
+    margin: np.ndarray,
+) -> None:
+    """Choose how much to make; write cost and margin per kg of activity too, ``[plant]``.
 
     A plant without sales to go by opens if it pays: fully when new, else at the first step.
     """
     s, plants = numbers[0], len(able_t)
     revenue, weighted, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth_usd_per_kg = _worth_usd_per_kg(
+        row, coefficient, product_price_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
+    target_t = _stock_target_t(
+        good, place, sales_t, cover_months, sold_payment_usd_per_kg, long_sold_payment_usd_per_kg,
+        netback_usd_per_kg, long_netback_usd_per_kg, numbers,
+    )  # fmt: skip
     for i in range(len(feed_row)):
         paid = price_usd_per_kg[feed_good[i], feed_place[i], OPEN]
         feed_cost[feed_row[i]] += feed_coefficient[i] * paid
@@ -916,7 +987,6 @@ def _choose_activity(
         )
         revenue[row[i]] += worth_usd_per_kg[i]
         weighted[row[i]] += worth_usd_per_kg[i] * asked_t
-    cost, margin = np.empty(plants), np.empty(plants)
     for i in range(plants):
         feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
         cost[i] = conversion_usd_per_kg[i] + feed
@@ -933,7 +1003,6 @@ def _choose_activity(
             layoff_share = s.state_layoff_share_per_month
             wanted = max(wanted, least_output_t(able_t[i], last_activity_t[i], layoff_share))
         wanted_activity[i] = min(wanted, able_t[i])
-    return cost, margin
 
 
 @compiled
@@ -953,13 +1022,16 @@ def _produce(
     made_t: np.ndarray,
     rejected_t: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make products from the feed held; returns activity and its cost in USD, ``[plant]``.
+    activity_t: np.ndarray,
+    cost_usd: np.ndarray,
+) -> None:
+    """Make products from the feed held; write activity and its cost too, ``[plant]``.
 
     What fetches less than the plant's average kilogram is a by-product, and rejected when stock is
     full; what carries the plant is stored.
     """
-    s, activity_t = numbers[0], wanted_activity.copy()
+    s = numbers[0]
+    activity_t[:] = wanted_activity
     weight_t, value = np.zeros(len(activity_t)), np.zeros(len(activity_t))
     for i in range(len(row)):
         weight_t[row[i]] += coefficient[i]
@@ -981,7 +1053,8 @@ def _produce(
         rejected_t[i] = yield_t - made_t[i]
         stock_t[i] += made_t[i]
         finishing[row[i]] += finishing_usd_per_kg[row[i]] * made_t[i]
-    return activity_t, KG_PER_T * (conversion_usd_per_kg * activity_t + finishing)
+    for i in range(len(activity_t)):
+        cost_usd[i] = KG_PER_T * (conversion_usd_per_kg[i] * activity_t[i] + finishing[i])
 
 
 @compiled
@@ -1027,30 +1100,36 @@ def _project(
     feed_place: np.ndarray,
     feed_coefficient: np.ndarray,
     row: np.ndarray,
-    worth_usd_per_kg: np.ndarray,
+    coefficient: np.ndarray,
+    price_usd_per_kg: np.ndarray,
+    payment_usd_per_kg: np.ndarray,
     covered_share: np.ndarray,
     conversion_usd_per_kg: np.ndarray,
+    finishing_usd_per_kg: np.ndarray,
     tied_feed_usd_per_kg: np.ndarray,
     secured_charge_usd_per_kg: np.ndarray,
     charge_usd_per_kg: np.ndarray,
     long_price_usd_per_kg: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Margin of a new plant in the long run, and the capital charge it must cover, ``[plant]``.
+    margin: np.ndarray,
+    charge: np.ndarray,
+) -> None:
+    """Write margin of a new plant in the long run, and the capital charge it must cover.
 
     The part of revenue that contracts secure is financed at the lower rate.
     """
     plants = len(conversion_usd_per_kg)
     revenue, secured, feed_cost = np.zeros(plants), np.zeros(plants), np.zeros(plants)
+    worth_usd_per_kg = _worth_usd_per_kg(
+        row, coefficient, price_usd_per_kg + payment_usd_per_kg, finishing_usd_per_kg
+    )
     for i in range(len(feed_row)):
         price = long_price_usd_per_kg[feed_good[i], feed_place[i]]
         feed_cost[feed_row[i]] += feed_coefficient[i] * price
     for i in range(len(row)):
         revenue[row[i]] += worth_usd_per_kg[i]
         secured[row[i]] += worth_usd_per_kg[i] * covered_share[i]
-    margin, charge = np.empty(plants), np.empty(plants)
     for i in range(plants):
         feed = min(feed_cost[i], tied_feed_usd_per_kg[i])
         margin[i] = revenue[i] - feed - conversion_usd_per_kg[i]
         share = secured[i] / max(revenue[i], 1e-6)
         charge[i] = share * secured_charge_usd_per_kg[i] + (1.0 - share) * charge_usd_per_kg[i]
-    return margin, charge

@@ -149,25 +149,24 @@ class Producers:
         self.sold_t = np.zeros(self.rows)
         self.transfer_usd_per_kg = np.zeros(self.rows)  # last price of tied deliveries
         self._scenario, self._numbers = scenario, scenario.numbers()
+        self._stage = np.full(self.rows, MINE)
         # the book
         self.ask_row = np.repeat(np.arange(self.rows), ASK_STEPS)
         self.ask_good, self.ask_place = good[self.ask_row], place[self.ask_row]
         self.bid_row = self.bid_good = self.bid_place = self.bid_class = np.zeros(0, dtype=np.int64)
 
-    def bear(self, extra_usd_per_kg: np.ndarray) -> None:
-        """Let cash cost contain what rules add to it, or what a state pays of it, this month.
+    def bear(self, added_usd_per_kg: np.ndarray, support_usd_per_kg: np.ndarray) -> None:
+        """Let cash cost contain what rules add to it, less what a state pays of it, this month.
 
         Parameters
         ----------
-        extra_usd_per_kg
-            ``[producer]``.
+        added_usd_per_kg, support_usd_per_kg
+            ``[good, place]``.
         """
-        if not (extra_usd_per_kg.any() or self.borne_usd_per_kg.any()):
-            return
-        own = self.cost_usd_per_kg - self.borne_usd_per_kg
-        extra = np.maximum(extra_usd_per_kg, -MOST_BORNE_SHARE * own)
-        self.cost_usd_per_kg = self.cost_usd_per_kg + (extra - self.borne_usd_per_kg)
-        self.borne_usd_per_kg = extra
+        _bear(
+            self.good, self.place, added_usd_per_kg, support_usd_per_kg, self.cost_usd_per_kg,
+            self.borne_usd_per_kg,
+        )  # fmt: skip
 
     def tax_share(self, regime: Regime) -> np.ndarray:
         """Resource tax each pays on what it sells; informal mines pay none, ``[producer]``."""
@@ -176,10 +175,6 @@ class Producers:
     def cheapest_usd_per_kg(self) -> np.ndarray:
         """Cheapest of each mine's marginal costs, ``[producer]``."""
         return self.cost_usd_per_kg * (1.0 - self._scenario.mine_cost_spread_share)
-
-    def normal_stock_t(self) -> np.ndarray:
-        """Stock each holds at an ordinary price, ``[producer]``."""
-        return normal_stock_t(self.sales_t, self.cover_months)
 
     def post(
         self, book: Book, bulletin: Bulletin, regime: Regime, downstream_usd_per_kg: np.ndarray
@@ -193,14 +188,14 @@ class Producers:
         downstream_usd_per_kg
             ``[good, place]`` what plants at home can pay.
         """
-        quantity_t, limit = _asks(
+        _post(
             self.good, self.place, self.inventory_t, self.sales_t, self.cover_months,
-            self.cost_usd_per_kg, self.extrapolation_share, self.tax_share(regime),
-            self.life.state_owned, bulletin.netback_usd_per_kg, bulletin.trend_per_month,
-            bulletin.long_netback_usd_per_kg, regime.state_ask_ceiling_usd_per_kg,
-            downstream_usd_per_kg, self._numbers,
+            self.cost_usd_per_kg, self.extrapolation_share, self.life.informal,
+            self.life.state_owned, regime.resource_tax_share, bulletin.netback_usd_per_kg,
+            bulletin.trend_per_month, bulletin.long_netback_usd_per_kg,
+            regime.state_ask_ceiling_usd_per_kg, downstream_usd_per_kg, self._numbers,
+            *book.ask_columns["producer"],
         )  # fmt: skip
-        book.post_asks("producer", quantity_t, limit)
 
     def reach(self, returned_t: np.ndarray, added_share: np.ndarray) -> None:
         r"""Let collectors reach their share of the scrap thrown away, ``[good, place]``.
@@ -225,6 +220,8 @@ class Producers:
         State mines :math:`B` whose capacity moves with the quota open what the tonnage :math:`Q`
         leaves them beside the other formal mines :math:`F`; elsewhere the state's rule stands.
         """
+        if not regime.production_quotas:
+            return quota_index
         able_t, index = self.life.able_t(period), quota_index.copy()
         for quota in regime.production_quotas:
             counted = quota.goods[self.good] & (self.place == quota.place) & ~self.life.informal
@@ -277,24 +274,27 @@ class Producers:
             operating and capital cost of the month.
         """
         life = self.life
-        price, cash_margin, project_margin = _margins(
+        price, cash_margin, project_margin, planned_t, willing_share, operating_cost_usd = np.empty(
+            (6, self.rows)
+        )
+        _margins(
             self.good, self.place, self.plant, self.cost_usd_per_kg, self.transfer_usd_per_kg,
-            self.tax_share(regime), plant_status, life.informal,
+            regime.resource_tax_share, plant_status, life.informal,
             bulletin.netback_usd_per_kg, bulletin.prudent_netback_usd_per_kg(),
-            life.capacity_t, self._numbers,
+            life.capacity_t, self._numbers, price, cash_margin, project_margin,
         )  # fmt: skip
-        planned_t, willing_share = _plans(
+        _plans(
             self.place, self.inventory_t, self.sales_t, self.cover_months, self.cost_usd_per_kg,
             self.output_t, price, life.able_t(period), self.quota_bound, life.informal,
             life.state_owned, quota_index, regime.informal_closed_share,
-            regime.state_loss_cover_share, self._numbers,
+            regime.state_loss_cover_share, self._numbers, planned_t, willing_share,
         )  # fmt: skip
         self.output_t = within_quotas_t(
             planned_t, self.good, self.place, ~life.informal, regime.production_quotas
         )
-        operating_cost_usd = _produce(
+        _produce(
             self.output_t, willing_share, self.cost_usd_per_kg, self.sold_t, self.sales_t,
-            self.inventory_t, self.cash_usd, self._numbers,
+            self.inventory_t, self.cash_usd, self._numbers, operating_cost_usd,
         )  # fmt: skip
         capex_usd = life.advance(
             period,
@@ -310,9 +310,7 @@ class Producers:
     def _prospect(self, margin_usd_per_kg: np.ndarray, regime: Regime) -> Prospect:
         """What a project looks at: no contract covers ore, so finance alone moves the charge."""
         life = self.life
-        factor = life.finance_factor(regime.finance, self.name, self.place, MINE) * (
-            1.0 + regime.capital_added_share[MINE, self.place]
-        )
+        factor = life.charge_factor(regime, self.name, self.place, self._stage)
         return Prospect(
             margin_usd_per_kg,
             factor * life.capital_charge_usd_per_kg,
@@ -330,6 +328,24 @@ class Producers:
         if started.any():
             tied = (self.plant != NO_PLANT) & (self.life.status == Status.PLANNED)
             self.life.status[tied & started[self.plant]] = Status.BUILDING
+
+
+@compiled
+def _bear(
+    good: np.ndarray,
+    place: np.ndarray,
+    added_usd_per_kg: np.ndarray,
+    support_usd_per_kg: np.ndarray,
+    cost_usd_per_kg: np.ndarray,
+    borne_usd_per_kg: np.ndarray,
+) -> None:
+    """See :meth:`Producers.bear`; what cost contains of rules is written to the last."""
+    for i in range(len(good)):
+        own = cost_usd_per_kg[i] - borne_usd_per_kg[i]
+        extra = added_usd_per_kg[good[i], place[i]] - support_usd_per_kg[good[i], place[i]]
+        extra = max(extra, -MOST_BORNE_SHARE * own)
+        cost_usd_per_kg[i] += extra - borne_usd_per_kg[i]
+        borne_usd_per_kg[i] = extra
 
 
 @compiled
@@ -362,7 +378,7 @@ def _tax_share(
 
 
 @compiled
-def _asks(
+def _post(
     good: np.ndarray,
     place: np.ndarray,
     inventory_t: np.ndarray,
@@ -370,17 +386,21 @@ def _asks(
     cover_months: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     extrapolation_share: np.ndarray,
-    tax_share: np.ndarray,
+    informal: np.ndarray,
     state_owned: np.ndarray,
+    resource_tax_share: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     trend_per_month: np.ndarray,
     long_netback_usd_per_kg: np.ndarray,
     ceiling_usd_per_kg: np.ndarray,
     downstream_usd_per_kg: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quantity and limit of the asks, ``[producer, step]``."""
+    ask_t: np.ndarray,
+    ask_usd_per_kg: np.ndarray,
+) -> None:
+    """Write quantity and limit of the asks, ``[producer x step]``."""
     s, rows = numbers[0], len(good)
+    tax_share = _tax_share(good, place, informal, resource_tax_share)
     target_t, expected, floor = np.empty(rows), np.empty(rows), np.empty(rows)
     for i in range(rows):
         here = (good[i], place[i])
@@ -402,7 +422,7 @@ def _asks(
         limit, state_owned, good, place, floor, netback_usd_per_kg,
         downstream_usd_per_kg, ceiling_usd_per_kg, s,
     )  # fmt: skip
-    return quantity_t, limit
+    ask_t[:], ask_usd_per_kg[:] = quantity_t.reshape(-1), limit.reshape(-1)
 
 
 @compiled
@@ -429,18 +449,23 @@ def _margins(
     plant: np.ndarray,
     cost_usd_per_kg: np.ndarray,
     transfer_usd_per_kg: np.ndarray,
-    tax_share: np.ndarray,
+    resource_tax_share: np.ndarray,
     plant_status: np.ndarray,
     informal: np.ndarray,
     netback_usd_per_kg: np.ndarray,
     prudent_usd_per_kg: np.ndarray,
     capacity_t: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Price kept after tax, margin on the cheapest tonne and on a new mine; informal ones move."""
-    s, rows = numbers[0], len(good)
-    price, cash_margin, project_margin = np.empty(rows), np.empty(rows), np.empty(rows)
-    for i in range(rows):
+    price: np.ndarray,
+    cash_margin: np.ndarray,
+    project_margin: np.ndarray,
+) -> None:
+    """Write price kept after tax, margin on the cheapest tonne and on a new mine, ``[producer]``.
+
+    Informal capacity moves.
+    """
+    s, tax_share = numbers[0], _tax_share(good, place, informal, resource_tax_share)
+    for i in range(len(good)):
         kept_share, cost = 1.0 - tax_share[i], cost_usd_per_kg[i]
         price[i] = netback_usd_per_kg[good[i], place[i]] * kept_share
         if plant[i] != NO_PLANT:
@@ -458,7 +483,6 @@ def _margins(
         project_margin[i] = max(long_price, transfer_usd_per_kg[i]) - cost
         if plant[i] != NO_PLANT and plant_status[plant[i]] == PLANNED:
             project_margin[i] = -np.inf
-    return price, cash_margin, project_margin
 
 
 @compiled
@@ -478,15 +502,16 @@ def _plans(
     informal_closed_share: np.ndarray,
     loss_cover_share: np.ndarray,
     numbers: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Output planned in tonnes, and the share of what each is able to that it is willing to make.
+    planned_t: np.ndarray,
+    willing: np.ndarray,
+) -> None:
+    """Write output planned, and the share of what each is able to that it is willing to make.
 
     A state group looks past a bad price, the more so when its losses are covered, and lays off
     slowly.
     """
-    s, rows = numbers[0], len(place)
-    planned_t, willing = np.empty(rows), np.empty(rows)
-    for i in range(rows):
+    s = numbers[0]
+    for i in range(len(place)):
         able = able_t[i] * (quota_index[place[i]] if quota_bound[i] else 1.0)
         able *= 1.0 - (informal_closed_share[place[i]] if informal[i] else 0.0)
         full = inventory_t[i] / max(normal_stock_t(sales_t[i], cover_months[i]), 1e-9)
@@ -500,7 +525,6 @@ def _plans(
         if state_owned[i]:
             least_t = least_output_t(able, last_t[i], s.state_layoff_share_per_month)
             planned_t[i] = max(planned_t[i], least_t)
-    return planned_t, willing
 
 
 @compiled
@@ -513,9 +537,10 @@ def _produce(
     inventory_t: np.ndarray,
     cash_usd: np.ndarray,
     numbers: np.ndarray,
-) -> np.ndarray:
-    """Put output into stock and pay for it; returns its cost, ``[producer]`` USD."""
-    s, cost_usd = numbers[0], np.empty(len(output_t))
+    cost_usd: np.ndarray,
+) -> None:
+    """Put output into stock and pay for it; its cost is written to the last, ``[producer]``."""
+    s = numbers[0]
     for i in range(len(output_t)):
         inventory_t[i] += output_t[i]
         smoothed_t = smooth(sales_t[i], sold_t[i], s.sales_memory_months)
@@ -524,4 +549,3 @@ def _produce(
         mean_cost = cost_usd_per_kg[i] * (1.0 - spread + spread * willing_share[i])
         cost_usd[i] = output_t[i] * mean_cost * KG_PER_T
         cash_usd[i] -= cost_usd[i]
-    return cost_usd

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rare_market.agents.trader import Trader
+from rare_market.agents.trader import Trader, filled_t
 from rare_market.book import Book
+from rare_market.compiled import compiled
 from rare_market.contracts import KG_PER_T, within
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies.base import Desk
@@ -116,19 +117,18 @@ class States:
 
         What a policy may still spend limits its bids, all in the same proportion.
         """
-        held = (self.stockpile_t - self.reserve_t).ravel()
-        price = bulletin.netback_usd_per_kg.T.ravel()
-        quantity = np.repeat(held / RESALE_STEPS, RESALE_STEPS)
-        limit = (price[:, None] * RESALE_FACTOR).ravel()
-        book.post_asks("state", quantity, limit)
-        bid_t, most = np.zeros(len(self.bid_row)), np.zeros(len(self.bid_row))
+        _post_asks(
+            self.stockpile_t, self.reserve_t, bulletin.netback_usd_per_kg,
+            *book.ask_columns["state"],
+        )  # fmt: skip
+        bid_t, most = book.bid_columns["state"]
+        bid_t[:], most[:] = 0.0, 0.0
         for purchase in regime.purchases:
             rows = self.bid_policy == purchase.scheme.policy
             at = (self.bid_place[rows], self.bid_good[rows])
             bid_t[rows], most[rows] = purchase.quantity_t[at], purchase.limit_usd_per_kg[at]
             worth_usd = float((bid_t[rows] * most[rows]).sum()) * KG_PER_T
             bid_t[rows] *= within(worth_usd, purchase.scheme.budget_left_usd)
-        book.post_bids("state", bid_t, most)
 
     def settle(
         self, ask_fill_t: np.ndarray, bid_fill_t: np.ndarray, paid_usd: np.ndarray
@@ -145,8 +145,7 @@ class States:
         list
             what each policy that buys has spent: its position and USD.
         """
-        sold_t = ask_fill_t.reshape(*self.stockpile_t.shape, RESALE_STEPS).sum(axis=2)
-        self.stockpile_t = np.maximum(self.stockpile_t - sold_t, self.reserve_t)
+        _sell(ask_fill_t, self.reserve_t, self.stockpile_t)
         if len(self.bid_row) == 0:
             return []
         bought_t = np.zeros_like(self.stockpile_t)
@@ -164,11 +163,11 @@ class States:
         period, bulletin, regime
             the month.
         bought_t
-            ``[good, place]`` tonnes bought this month.
+            ``[good, place, buyer class]`` tonnes bought this month.
         """
         s, good, place = self._scenario, self._quota_good, self._quota_place
         self._price_sum += float(bulletin.netback_usd_per_kg[good, place])
-        self._use_sum_t += float(bought_t[good, place])
+        self._use_sum_t += float(bought_t[good, place].sum())
         self._ordered_sum += float(regime.output_growth_per_year[place])
         if (period + 1) % BATCH_MONTHS == 0:
             per_year = MONTHS_PER_YEAR / BATCH_MONTHS
@@ -187,3 +186,31 @@ class States:
             self.quota_index[place] *= (1.0 + growth) ** (1.0 / per_year)
             self._last_use_t = self._use_sum_t
             self._price_sum, self._use_sum_t, self._ordered_sum = 0.0, 0.0, 0.0
+
+
+@compiled
+def _post_asks(
+    stockpile_t: np.ndarray,
+    reserve_t: np.ndarray,
+    netback_usd_per_kg: np.ndarray,
+    ask_t: np.ndarray,
+    ask_usd_per_kg: np.ndarray,
+) -> None:
+    """Write the asks, ``[place x good x step]``, for stock above the reserve."""
+    places, goods = stockpile_t.shape
+    for p in range(places):
+        for g in range(goods):
+            for k in range(RESALE_STEPS):
+                order = (p * goods + g) * RESALE_STEPS + k
+                ask_t[order] = (stockpile_t[p, g] - reserve_t[p, g]) / RESALE_STEPS
+                ask_usd_per_kg[order] = netback_usd_per_kg[g, p] * RESALE_FACTOR[k]
+
+
+@compiled
+def _sell(ask_fill_t: np.ndarray, reserve_t: np.ndarray, stockpile_t: np.ndarray) -> None:
+    """Take sold tonnes out of stock, ``[place, good]``, which never falls below the reserve."""
+    places, goods = stockpile_t.shape
+    for p in range(places):
+        for g in range(goods):
+            sold_t = filled_t(ask_fill_t, p * goods + g, RESALE_STEPS)
+            stockpile_t[p, g] = max(stockpile_t[p, g] - sold_t, reserve_t[p, g])

@@ -195,10 +195,11 @@ class Policy(ABC):
 def kept[Owner, **Given, Value](
     read: Callable[Concatenate[Owner, Given], Value],
 ) -> Callable[Concatenate[Owner, Given], Value]:
-    """Keep what a method of an instrument returned last, for as long as it is given the same.
+    """Keep what a method returned last, for as long as it is given the very same.
 
     Terms never change, so what they mean for a catalogue is worked out once in a run and not every
-    month. Who gets it must not write to it.
+    month, and what they make of rules in force when those change. Nobody writes to tables of the
+    rule book, nor to what is kept.
     """
     name = f"_kept{read.__name__}"
 

@@ -50,16 +50,17 @@ class CollectiveResponse(Policy):
         """Add the duty while a shock is recent, and tell the instruments that wait for one."""
         if not self.is_set_off(bulletin, *self._sides(bulletin.catalogue)):
             return regime
-        duty = regime.import_duty_share.copy()
-        duty[self._answer(bulletin.catalogue)] += self.rate_share
+        duty = self._duty_share(bulletin.catalogue, regime.import_duty_share)
         return regime.amended(import_duty_share=duty, shock=True)
 
     @kept
-    def _answer(self, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
-        """Lanes into the members on which the duty is charged, as an index."""
+    def _duty_share(self, catalogue: Catalogue, share: np.ndarray) -> np.ndarray:
+        """Duties in force, and the answering one on lanes into the members."""
         target, members = self._sides(catalogue)
         answered = choose_goods(catalogue, self.answered, f"{self.name}: answered")
-        return np.ix_(answered, [target], members)
+        duty = share.copy()
+        duty[np.ix_(answered, [target], members)] += self.rate_share
+        return duty
 
     @kept
     def _sides(self, catalogue: Catalogue) -> tuple[int, np.ndarray]:
@@ -79,17 +80,41 @@ class CollectiveResponse(Policy):
         goods = self._watched(bulletin.catalogue)
         first = max(bulletin.period - self.lasts_months, LEAST_MONTHS)
         before = max(first - MONTHS_PER_YEAR, 0)
-        flow_t = bulletin.moved_t[before:, goods, target].sum(axis=1)[:, members]
-        return _has_fallen(flow_t, first - before, 1.0 - self.trigger_share)
+        return _has_fallen(
+            bulletin.moved_t[before:], goods, target, members, first - before,
+            1.0 - self.trigger_share,
+        )  # fmt: skip
 
 
 @compiled
-def _has_fallen(flow_t: np.ndarray, first: int, least_share: float) -> bool:
-    """Whether a flow fell below that share of its mean of a year in a month from the first on."""
-    months, members = flow_t.shape
+def _has_fallen(
+    moved_t: np.ndarray,
+    goods: np.ndarray,
+    target: int,
+    members: np.ndarray,
+    first: int,
+    least_share: float,
+) -> bool:
+    """Whether a member's supply fell below that share of its mean of a year since a first month.
+
+    Parameters
+    ----------
+    moved_t
+        ``[month, good, origin, destination]``.
+    goods, members
+        ``[good]`` and ``[place]`` bool.
+    """
+    months, _, _, places = moved_t.shape
+    flow_t = np.zeros((months, places))
+    for month in range(months):
+        for g in range(len(goods)):
+            if goods[g]:
+                flow_t[month] += moved_t[month, g, target]
     for month in range(first, months):
         start = max(month - MONTHS_PER_YEAR, 0)
-        for member in range(members):
+        for member in range(places):
+            if not members[member]:
+                continue
             usual_t = 0.0
             for before in range(start, month):
                 usual_t += flow_t[before, member]

@@ -67,10 +67,14 @@ class Embargo(Policy):
         return np.where(goods[:, None] & (self.diversion_share > 0.0), via, NO_PLACE)
 
     @kept
-    def _lanes(self, catalogue: Catalogue) -> tuple[np.ndarray, ...]:
-        """Lanes that are closed, as an index."""
+    def _limit_t(
+        self, catalogue: Catalogue, limit_t: np.ndarray, usual_t: np.ndarray
+    ) -> np.ndarray:
+        """Limits in force, and the leak of usual flows on the lanes that are closed."""
         origin, goods, closed = self._terms(catalogue)
-        return np.ix_(goods, [origin], closed)
+        lanes, limit_t = np.ix_(goods, [origin], closed), limit_t.copy()
+        limit_t[lanes] = np.minimum(limit_t[lanes], self.leak_share * usual_t[lanes])
+        return limit_t
 
     @kept
     def _terms(self, catalogue: Catalogue) -> tuple[int, np.ndarray, np.ndarray]:
@@ -83,10 +87,9 @@ class Embargo(Policy):
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Limit the lanes to the leak."""
         c = bulletin.catalogue
-        (origin, _, closed), where = self._terms(c), self._lanes(c)
+        origin, _, closed = self._terms(c)
         usual_t = bulletin.usual_flow_t(self.start_year)
-        limit = regime.flow_limit_t.copy()
-        limit[where] = np.minimum(limit[where], self.leak_share * usual_t[where])
+        limit = self._limit_t(c, regime.flow_limit_t, usual_t)
         regime = alarmed(regime, closed, 1.0 - self.leak_share).amended(flow_limit_t=limit)
         via = self._via(regime.freight_usd_per_kg, c)
         return diverted(regime, via, self.diversion_share * usual_t[:, origin])

@@ -40,9 +40,15 @@ class Enforcement(Policy):
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Shut that part of what no other campaign has shut."""
         where = self._where(bulletin.catalogue)
-        closed = regime.informal_closed_share.copy()
-        closed[where] = 1.0 - (1.0 - closed[where]) * (1.0 - self.closed_share)
+        closed = self._closed_share(where, regime.informal_closed_share)
         return alarmed(regime, where, self.closed_share).amended(informal_closed_share=closed)
+
+    @kept
+    def _closed_share(self, where: np.ndarray, closed_share: np.ndarray) -> np.ndarray:
+        """Part of pits that is shut, where others have shut this part, ``[place]``."""
+        closed = closed_share.copy()
+        closed[where] = 1.0 - (1.0 - closed[where]) * (1.0 - self.closed_share)
+        return closed
 
     @kept
     def _where(self, catalogue: Catalogue) -> np.ndarray:

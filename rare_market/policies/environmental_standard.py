@@ -49,20 +49,27 @@ class EnvironmentalStandard(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the cost to mines, and the charge to imports."""
-        cost, charge = self._charges(bulletin.catalogue)
-        amended = regime.amended(mine_cost_usd_per_kg=regime.mine_cost_usd_per_kg + cost)
-        if not self.border_adjustment:
-            return amended
-        return amended.amended(import_duty_usd_per_kg=regime.import_duty_usd_per_kg + charge)
+        cost, duty = self._charges(
+            bulletin.catalogue, regime.mine_cost_usd_per_kg, regime.import_duty_usd_per_kg
+        )
+        return regime.amended(mine_cost_usd_per_kg=cost, import_duty_usd_per_kg=duty)
 
     @kept
-    def _charges(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
-        """Cost of mines, ``[good, place]``, and charge at the border, ``[good, origin, place]``."""
+    def _charges(
+        self, catalogue: Catalogue, mine_usd_per_kg: np.ndarray, duty_usd_per_kg: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Those in force and these: cost of mines, and charge at the border.
+
+        ``[good, place]`` and ``[good, origin, destination]``.
+        """
         c = catalogue
         content = c.composition_reo_t_per_t.sum(axis=1)
         places = choose_places(c, self.producers, f"{self.name}: producers")
         ores = choose_goods(c, self.goods, f"{self.name}: goods")
         cost = self.cost_usd_per_kg * (content * ores)[:, None] * places[None, :]
+        if not self.border_adjustment:
+            return mine_usd_per_kg + cost, duty_usd_per_kg
         adjusted = choose_goods(c, self.adjusted, f"{self.name}: adjusted")
         lanes = adjusted[:, None, None] & ~places[None, :, None] & places[None, None, :]
-        return cost, np.where(lanes, self.cost_usd_per_kg * content[:, None, None], 0.0)
+        charge = np.where(lanes, self.cost_usd_per_kg * content[:, None, None], 0.0)
+        return mine_usd_per_kg + cost, duty_usd_per_kg + charge

@@ -38,14 +38,19 @@ class ExportDuty(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the duty to those in force."""
-        where, place = self._where(bulletin.catalogue)
-        share, specific = regime.export_duty_share.copy(), regime.export_duty_usd_per_kg.copy()
-        share[where, place] += self.rate_share
-        specific[where, place] += self.rate_usd_per_kg
-        return regime.amended(export_duty_share=share, export_duty_usd_per_kg=specific)
+        share, usd_per_kg = self._duties(
+            bulletin.catalogue, regime.export_duty_share, regime.export_duty_usd_per_kg
+        )
+        return regime.amended(export_duty_share=share, export_duty_usd_per_kg=usd_per_kg)
 
     @kept
-    def _where(self, catalogue: Catalogue) -> tuple[np.ndarray, int]:
-        """Goods taxed, ``[good]`` bool, and the place that taxes them."""
+    def _duties(
+        self, catalogue: Catalogue, share: np.ndarray, usd_per_kg: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Duties in force and this one, ``[good, place]``."""
         place = one_place(catalogue, self.state, f"{self.name}: state")
-        return choose_goods(catalogue, self.goods, f"{self.name}: goods"), place
+        where = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        share, usd_per_kg = share.copy(), usd_per_kg.copy()
+        share[where, place] += self.rate_share
+        usd_per_kg[where, place] += self.rate_usd_per_kg
+        return share, usd_per_kg

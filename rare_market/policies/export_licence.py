@@ -131,18 +131,36 @@ class ExportLicence(Policy):
             through = reached[:, :, None] & abroad & ~np.eye(len(c.places), dtype=bool)
             through[lanes] = True
             lanes = np.nonzero(through)
+        permitted_t = self._permitted_t(
+            regime.permitted_t, usual_t, bulletin.military_share, lanes, via,
+            self.rounds(bulletin.year), origin,
+        )  # fmt: skip
+        regime = regime.amended(permitted_t=permitted_t)
+        return diverted(regime, via, self.diversion_share * usual_t[:, origin])
+
+    @kept
+    def _permitted_t(
+        self,
+        permitted_t: np.ndarray,
+        usual_t: np.ndarray,
+        military_share: np.ndarray,
+        lanes: tuple[np.ndarray, np.ndarray, np.ndarray],
+        via: np.ndarray,
+        rounds: int,
+        origin: int,
+    ) -> np.ndarray:
+        """Permits in force, and those of this rule on its lanes after rounds of decisions."""
         good, lane_origin, destination = lanes
         direct = (lane_origin != origin) | (via[good, destination] == NO_PLACE)
-        military, lane_t = bulletin.military_share[good, destination], usual_t[lanes]
-        permits = self.open_share(bulletin.year, 0.0)
-        misdeclared = self.open_share(bulletin.year, self.diversion_share)
-        permitted_t = regime.permitted_t.copy()
+        military, lane_t = military_share[good, destination], usual_t[lanes]
+        permits = self.open_share(rounds, 0.0)
+        misdeclared = self.open_share(rounds, self.diversion_share)
+        permitted_t = permitted_t.copy()
         for use, of_flow in ((CIVIL_USE, 1.0 - military), (MILITARY_USE, military)):
             share = np.where(direct, misdeclared[use], permits[use])
             least_t = np.minimum(permitted_t[use][lanes], share * of_flow * lane_t)
             permitted_t[use][lanes] = least_t
-        regime = regime.amended(permitted_t=permitted_t)
-        return diverted(regime, via, self.diversion_share * usual_t[:, origin])
+        return permitted_t
 
     def routes(self, law: Regime, catalogue: Catalogue) -> np.ndarray:
         """Those of :meth:`_via`."""
@@ -170,19 +188,22 @@ class ExportLicence(Policy):
         abroad[origin] = False
         return origin, choose_goods(catalogue, self.goods, f"{self.name}: goods"), abroad
 
-    def open_share(self, year: float, free_share: float) -> tuple[float, float]:
-        """Part of the usual civil and military trade that may move at a moment.
+    def rounds(self, year: float) -> int:
+        """Rounds of decisions there have been at a moment."""
+        since = self.applied_since_year or self.start_year
+        months = max(year - since, 0.0) * MONTHS_PER_YEAR
+        return floor(months / self.delay_months + MOMENT)
+
+    def open_share(self, rounds: int, free_share: float) -> tuple[float, float]:
+        """Part of the usual civil and military trade that may move.
 
         Parameters
         ----------
-        year
-            the moment.
+        rounds
+            of decisions so far.
         free_share
             part of all trade that moves without a permit.
         """
-        since = self.applied_since_year or self.start_year
-        months = max(year - since, 0.0) * MONTHS_PER_YEAR
-        rounds = floor(months / self.delay_months + MOMENT)
         general = min(self.general_share, 1.0 - free_share)
         civil, military = (
             free + (1.0 - free) * (1.0 - (1.0 - approval) ** rounds)

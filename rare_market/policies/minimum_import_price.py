@@ -55,12 +55,17 @@ class MinimumImportPrice(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Set the minimum on lanes into the club, the higher one where there are two."""
-        level = self._least_usd_per_kg(bulletin.catalogue, bulletin.responsible_cost_usd_per_kg)
-        least = np.maximum(regime.minimum_import_price_usd_per_kg, level)
+        least = self._least_usd_per_kg(
+            bulletin.catalogue,
+            bulletin.responsible_cost_usd_per_kg,
+            regime.minimum_import_price_usd_per_kg,
+        )
         return regime.amended(minimum_import_price_usd_per_kg=least)
 
     @kept
-    def _least_usd_per_kg(self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray) -> np.ndarray:
+    def _least_usd_per_kg(
+        self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray, in_force: np.ndarray
+    ) -> np.ndarray:
         """Least price on each lane, ``[good, origin, destination]``; 0 where there is none."""
         c = catalogue
         goods = choose_goods(c, self.goods, f"{self.name}: goods")
@@ -70,4 +75,4 @@ class MinimumImportPrice(Policy):
         level = np.full(len(goods), self.minimum_usd_per_kg)
         if self.cost_parts:
             level = cost_floor_usd_per_kg(cost_usd_per_kg, self.cost_parts, goods, members)
-        return np.asarray(level[:, None, None] * where)
+        return np.maximum(in_force, level[:, None, None] * where)

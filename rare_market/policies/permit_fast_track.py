@@ -45,16 +45,19 @@ class PermitFastTrack(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Set the cut and its probability, the larger ones where there are two."""
-        cut, early = self._tables(bulletin.catalogue)
-        return regime.amended(
-            lead_time_cut_share=np.maximum(regime.lead_time_cut_share, cut),
-            early_permit_share=np.maximum(regime.early_permit_share, early),
+        cut, early = self._tables(
+            bulletin.catalogue, regime.lead_time_cut_share, regime.early_permit_share
         )
+        return regime.amended(lead_time_cut_share=cut, early_permit_share=early)
 
     @kept
-    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
-        """Cut and its probability, ``[facility stage, place]``."""
+    def _tables(
+        self, catalogue: Catalogue, cut: np.ndarray, early: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cut and its probability, at least those in force, ``[facility stage, place]``."""
         places = choose_places(catalogue, self.producers, f"{self.name}: producers")
         stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
         where = stages[:, None] & places[None, :]
-        return self.cut_share * where, self.success_share * where
+        return np.maximum(cut, self.cut_share * where), np.maximum(
+            early, self.success_share * where
+        )

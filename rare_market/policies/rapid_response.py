@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rare_market.compiled import compiled
 from rare_market.declare import parameter
 from rare_market.goods import Catalogue
 from rare_market.policies.base import Policy, choose_goods, choose_places, kept
@@ -51,21 +52,16 @@ class RapidResponse(Policy):
         """Add the shipments to the releases of reserves."""
         watched = self._watched(bulletin.catalogue)
         short = bulletin.shortfall_share().T
-        missing_t = np.where(watched & (short > self.trigger_share), short, 0.0)
+        triggered = watched & (short > self.trigger_share)
+        if not triggered.any():
+            return regime
+        missing_t = np.where(triggered, short, 0.0)
         missing_t = self.met_share * missing_t * bulletin.usual_arrivals_t().T
-        reserve_t = bulletin.reserve_t * watched
-        releases = []
-        for receiver in np.nonzero(missing_t.any(axis=1))[0]:
-            others_t = reserve_t.copy()
-            others_t[receiver] = 0.0
-            total_t = np.maximum(others_t.sum(axis=0), 1e-12)
-            for holder in np.nonzero(others_t.any(axis=1))[0]:
-                amount = np.minimum(
-                    missing_t[receiver] * others_t[holder] / total_t,
-                    self.most_given_share * reserve_t[holder],
-                )
-                if amount.any():
-                    releases.append(Release(int(holder), int(receiver), amount))
+        sent_t = _shipments_t(missing_t, bulletin.reserve_t * watched, self.most_given_share)
+        releases = [
+            Release(holder, receiver, sent_t[receiver, holder])
+            for receiver, holder in np.argwhere(sent_t.any(axis=2)).tolist()
+        ]
         return regime.amended(releases=(*regime.releases, *releases))
 
     @kept
@@ -74,3 +70,27 @@ class RapidResponse(Policy):
         members = choose_places(catalogue, self.members, f"{self.name}: members")
         goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
         return members[:, None] & goods[None, :]
+
+
+@compiled
+def _shipments_t(
+    missing_t: np.ndarray, reserve_t: np.ndarray, most_given_share: float
+) -> np.ndarray:
+    """What each member sends to each, ``[receiver, holder, good]``, of ``[place, good]`` tables."""
+    places, goods = missing_t.shape
+    sent_t = np.zeros((places, places, goods))
+    for receiver in range(places):
+        for g in range(goods):
+            if missing_t[receiver, g] == 0.0:
+                continue
+            total_t = 0.0
+            for holder in range(places):
+                if holder != receiver:
+                    total_t += reserve_t[holder, g]
+            for holder in range(places):
+                if holder != receiver:
+                    part_t = missing_t[receiver, g] * reserve_t[holder, g] / max(total_t, 1e-12)
+                    sent_t[receiver, holder, g] = min(
+                        part_t, most_given_share * reserve_t[holder, g]
+                    )
+    return sent_t

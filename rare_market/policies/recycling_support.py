@@ -47,25 +47,32 @@ class RecyclingSupport(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the payments to what states bear of costs."""
-        paid, borne, reach = self._tables(bulletin.catalogue)
+        reach, paid, borne = self._tables(
+            bulletin.catalogue,
+            regime.scrap_reach_added_share,
+            regime.mine_support_usd_per_kg,
+            regime.conversion_borne_share,
+        )
         return regime.amended(
-            scrap_reach_added_share=regime.scrap_reach_added_share + reach,
-            mine_support_usd_per_kg=regime.mine_support_usd_per_kg + paid,
-            conversion_borne_share=np.maximum(regime.conversion_borne_share, borne),
+            scrap_reach_added_share=reach,
+            mine_support_usd_per_kg=paid,
+            conversion_borne_share=borne,
         )
 
     @kept
-    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Payment per kg of scrap, part of a recycler's cost, part of scrap reached besides.
+    def _tables(
+        self, catalogue: Catalogue, reach: np.ndarray, paid: np.ndarray, borne: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Part of scrap reached besides, payment per kg of it, part of a recycler's cost.
 
-        ``[good, place]``, ``[facility stage, place]`` and ``[good, place]``.
+        Those in force with these added: ``[good, place]`` twice, ``[facility stage, place]``.
         """
         places = choose_places(catalogue, self.producers, f"{self.name}: producers")
         scrap = choose_goods(catalogue, self.goods, f"{self.name}: goods")
         covered = scrap[:, None] & places[None, :]
         recyclers = (np.array(FACILITY_STAGES) == "recycling")[:, None] & places[None, :]
         return (
-            self.collection_usd_per_kg * covered,
-            self.conversion_share * recyclers,
-            self.reach_added_share * covered,
+            reach + self.reach_added_share * covered,
+            paid + self.collection_usd_per_kg * covered,
+            np.maximum(borne, self.conversion_share * recyclers),
         )

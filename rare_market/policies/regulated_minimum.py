@@ -52,15 +52,19 @@ class RegulatedMinimum(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Lift the least ask, to the higher one where there are two."""
-        least = self._least_usd_per_kg(bulletin.catalogue, bulletin.responsible_cost_usd_per_kg)
-        return regime.amended(ask_floor_usd_per_kg=np.maximum(regime.ask_floor_usd_per_kg, least))
+        least = self._least_usd_per_kg(
+            bulletin.catalogue, bulletin.responsible_cost_usd_per_kg, regime.ask_floor_usd_per_kg
+        )
+        return regime.amended(ask_floor_usd_per_kg=least)
 
     @kept
-    def _least_usd_per_kg(self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray) -> np.ndarray:
+    def _least_usd_per_kg(
+        self, catalogue: Catalogue, cost_usd_per_kg: np.ndarray, in_force: np.ndarray
+    ) -> np.ndarray:
         """Least that may be asked, ``[good, place]``; 0 where asks are free."""
         goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
         places = choose_places(catalogue, self.producers, f"{self.name}: producers")
         level = np.full(len(goods), self.minimum_usd_per_kg)
         if self.cost_parts:
             level = cost_floor_usd_per_kg(cost_usd_per_kg, self.cost_parts, goods, places)
-        return np.asarray(level[:, None] * (goods[:, None] & places[None, :]))
+        return np.maximum(in_force, level[:, None] * (goods[:, None] & places[None, :]))

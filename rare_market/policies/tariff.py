@@ -44,13 +44,22 @@ class Tariff(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Add the duty to those in force."""
-        where = self._lanes(bulletin.catalogue)
-        steps = floor(bulletin.year - self.start_year + MOMENT)
-        rate_share = max(self.rate_share + self.step_share_per_year * steps, 0.0)
-        return regime.amended(
-            import_duty_share=regime.import_duty_share + rate_share * where,
-            import_duty_usd_per_kg=regime.import_duty_usd_per_kg + self.rate_usd_per_kg * where,
+        share, usd_per_kg = self._duties(
+            bulletin.catalogue,
+            regime.import_duty_share,
+            regime.import_duty_usd_per_kg,
+            floor(bulletin.year - self.start_year + MOMENT),
         )
+        return regime.amended(import_duty_share=share, import_duty_usd_per_kg=usd_per_kg)
+
+    @kept
+    def _duties(
+        self, catalogue: Catalogue, share: np.ndarray, usd_per_kg: np.ndarray, steps: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Duties in force and this one, that many years after its start."""
+        where = self._lanes(catalogue)
+        rate_share = max(self.rate_share + self.step_share_per_year * steps, 0.0)
+        return share + rate_share * where, usd_per_kg + self.rate_usd_per_kg * where
 
     @kept
     def _lanes(self, catalogue: Catalogue) -> np.ndarray:

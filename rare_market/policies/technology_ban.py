@@ -55,19 +55,28 @@ class TechnologyBan(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Make projects abroad dearer and slower, and keep the state's know-how in."""
-        capital, time, most = self._tables(bulletin.catalogue)
+        capital, time, spread = self._tables(
+            bulletin.catalogue,
+            regime.capital_added_share,
+            regime.time_added_share,
+            regime.spillover_factor,
+        )
         return regime.amended(
-            capital_added_share=regime.capital_added_share + capital,
-            time_added_share=regime.time_added_share + time,
-            spillover_factor=np.minimum(regime.spillover_factor, most),
+            capital_added_share=capital, time_added_share=time, spillover_factor=spread
         )
 
     @kept
-    def _tables(self, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Capital and time added, and most that spreads: ``[facility stage, place]``."""
+    def _tables(
+        self, catalogue: Catalogue, capital: np.ndarray, time: np.ndarray, spread: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Capital and time added to those in force, what still spreads: ``[stage, place]``."""
         state = one_place(catalogue, self.state, f"{self.name}: state")
         stages = choose_facility_stages(catalogue, self.stages, f"{self.name}: stages")
         abroad = np.arange(len(catalogue.places)) != state
         where = stages[:, None] & abroad[None, :]
         most = np.where(stages[:, None] & ~abroad[None, :], self.spillover_left_share, np.inf)
-        return self.capital_added_share * where, self.time_added_share * where, most
+        return (
+            capital + self.capital_added_share * where,
+            time + self.time_added_share * where,
+            np.minimum(spread, most),
+        )

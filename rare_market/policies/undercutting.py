@@ -39,7 +39,7 @@ from rare_market.declare import InvalidValueError, parameter
 from rare_market.goods import Catalogue
 from rare_market.policies.base import MOMENT, Policy, choose_goods, kept, one_place
 from rare_market.records import Bulletin
-from rare_market.regime import Regime
+from rare_market.regime import Regime, export_burden_share
 
 PRESSING_SHARE = 0.97  # of the ceiling, above which a price presses on it
 EMPTY_RATIO, FULL_RATIO = 0.95, 1.1  # stock over target: all the extra output is ordered, and none
@@ -115,9 +115,10 @@ class Undercutting(Policy):
         Until then entrants are threatened with it.
         """
         recoups = bulletin.year - self.start_year >= self.attack_years - MOMENT
-        chosen, place, abroad = self._terms(bulletin.catalogue)
-        goods = chosen & np.isfinite(bulletin.rival_cost_usd_per_kg)
-        if not goods.any():
+        goods, place, abroad, threatened = self._terms(
+            bulletin.catalogue, bulletin.rival_cost_usd_per_kg
+        )
+        if not len(threatened):
             return regime
         if recoups:
             least = regime.ask_floor_usd_per_kg.copy()
@@ -128,7 +129,7 @@ class Undercutting(Policy):
         threat = Threat(
             goods=goods,
             places=abroad,
-            price_usd_per_kg=(1.0 - self.depth_share) * bulletin.rival_cost_usd_per_kg,
+            price_usd_per_kg=threatened,
             years_left=min(
                 self.years_left(bulletin.year), self.start_year + self.attack_years - bulletin.year
             ),
@@ -136,10 +137,10 @@ class Undercutting(Policy):
         regime = regime.amended(threats=(*regime.threats, threat))
         if bulletin.entry_share < self.entry_trigger_share:
             return regime
-        wanted = threat.price_usd_per_kg[goods].copy()
-        wanted /= 1.0 + regime.export_tax_share[goods, place]
-        ceiling = regime.state_ask_ceiling_usd_per_kg.copy()
-        ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)
+        wanted, ceiling = self._ceiling_usd_per_kg(
+            bulletin.catalogue, bulletin.rival_cost_usd_per_kg, regime.vat_not_refunded_share,
+            regime.export_duty_share, regime.state_ask_ceiling_usd_per_kg,
+        )  # fmt: skip
         cover = regime.state_loss_cover_share.copy()
         cover[place] = 1.0
         growth = regime.output_growth_per_year.copy()
@@ -156,8 +157,33 @@ class Undercutting(Policy):
         )
 
     @kept
-    def _terms(self, catalogue: Catalogue) -> tuple[np.ndarray, int, np.ndarray]:
-        """Goods undercut, ``[good]`` bool, the state, and ``[place]`` bool of all other places."""
+    def _ceiling_usd_per_kg(
+        self,
+        catalogue: Catalogue,
+        rival_cost_usd_per_kg: np.ndarray,
+        vat_not_refunded_share: np.ndarray,
+        export_duty_share: np.ndarray,
+        ceiling_usd_per_kg: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Most that is asked, ``[good undercut]``, and that with what is in force."""
+        goods, place, _, threatened = self._terms(catalogue, rival_cost_usd_per_kg)
+        tax_share = export_burden_share(vat_not_refunded_share, export_duty_share)[goods, place]
+        wanted, ceiling = threatened[goods] / (1.0 + tax_share), ceiling_usd_per_kg.copy()
+        ceiling[goods, place] = np.minimum(ceiling[goods, place], wanted)
+        return wanted, ceiling
+
+    @kept
+    def _terms(
+        self, catalogue: Catalogue, rival_cost_usd_per_kg: np.ndarray
+    ) -> tuple[np.ndarray, int, np.ndarray, np.ndarray]:
+        """Goods undercut, the state, all other places, and the price threatened with.
+
+        ``[good]`` and ``[place]`` bool, and ``[good]`` USD/kg; the last is empty where no rival's
+        cost is known.
+        """
         place = one_place(catalogue, self.state, f"{self.name}: state")
         goods = choose_goods(catalogue, self.goods, f"{self.name}: goods")
-        return goods, place, np.arange(len(catalogue.places)) != place
+        goods = goods & np.isfinite(rival_cost_usd_per_kg)
+        price = (1.0 - self.depth_share) * rival_cost_usd_per_kg
+        abroad = np.arange(len(catalogue.places)) != place
+        return goods, place, abroad, price if goods.any() else price[:0]

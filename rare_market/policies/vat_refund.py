@@ -38,13 +38,14 @@ class VatRefund(Policy):
 
     def amend(self, regime: Regime, bulletin: Bulletin) -> Regime:
         """Put the tax that is left in the place of the one in force."""
-        where, place = self._where(bulletin.catalogue)
-        left = regime.vat_not_refunded_share.copy()
-        left[where, place] = self.vat_share * (1.0 - self.refund_share)
+        left = self._left_share(bulletin.catalogue, regime.vat_not_refunded_share)
         return regime.amended(vat_not_refunded_share=left)
 
     @kept
-    def _where(self, catalogue: Catalogue) -> tuple[np.ndarray, int]:
-        """Goods taxed, ``[good]`` bool, and the place that taxes them."""
+    def _left_share(self, catalogue: Catalogue, share: np.ndarray) -> np.ndarray:
+        """Tax that is left on exports, where before it was this, ``[good, place]``."""
         place = one_place(catalogue, self.state, f"{self.name}: state")
-        return choose_goods(catalogue, self.goods, f"{self.name}: goods"), place
+        where = choose_goods(catalogue, self.goods, f"{self.name}: goods")
+        left = share.copy()
+        left[where, place] = self.vat_share * (1.0 - self.refund_share)
+        return left

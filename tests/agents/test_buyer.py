@@ -114,17 +114,15 @@ def test_a_sector_switches_to_the_substitute_that_has_become_cheaper():
 
 def test_no_bid_for_a_better_grade_exceeds_its_premium_over_the_other():
     """The other costs 65, half as much again is 97.5."""
-    buyers, sheet = (
-        sectors(
-            2,
-            good=[OXIDE, METAL],
-            first_price_usd_per_kg=[50.0, 65.0],
-            substitute=[1, NO_SUBSTITUTE],
-            cost_share=0.001,
-            scenario=Scenario(grade_premium_share=0.5, consumer_step_share=0.5),
-        ),
-        Sheet(),
+    buyers = sectors(
+        2,
+        good=[OXIDE, METAL],
+        first_price_usd_per_kg=[50.0, 65.0],
+        substitute=[1, NO_SUBSTITUTE],
+        cost_share=0.001,
+        scenario=Scenario(grade_premium_share=0.5, consumer_step_share=0.5),
     )
+    sheet = Sheet(buyers)
     buyers.post(0, sheet, bulletin(priced(500.0)), regime())
     assert sheet.bids["buyer"][1][0].max() == pytest.approx(97.5)
     assert sheet.bids["buyer"][1][1].max() == pytest.approx(97.5)
@@ -155,7 +153,8 @@ def test_a_sector_with_one_year_of_activity_stays_level():
 
 def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():
     """70 % well above the last price, the rest near it."""
-    buyers, sheet = sectors(scenario=Scenario(consumer_step_share=0.6)), Sheet()
+    buyers = sectors(scenario=Scenario(consumer_step_share=0.6))
+    sheet = Sheet(buyers)
     buyers.post(0, sheet, bulletin(), regime())
     quantity, limit = sheet.bids["buyer"]
     assert quantity[0].tolist() == pytest.approx([7.0, 2.0, 1.0])
@@ -164,7 +163,8 @@ def test_a_sector_with_its_stock_bids_for_a_month_of_use_most_of_it_urgently():
 
 def test_no_bid_exceeds_the_price_at_which_a_sector_goes_without():
     """Ten times the first price: with a cost share of a tenth the product costs 90 % more."""
-    buyers, sheet = sectors(cost_share=0.1, scenario=Scenario(choke_cost_rise=0.9)), Sheet()
+    buyers = sectors(cost_share=0.1, scenario=Scenario(choke_cost_rise=0.9))
+    sheet = Sheet(buyers)
     buyers.post(0, sheet, bulletin(priced(4000.0)), regime())
     assert sheet.bids["buyer"][1].tolist() == [[500.0] * BID_STEPS]
 
@@ -174,7 +174,7 @@ def test_what_stock_cannot_cover_is_a_shortage():
     buyers = sectors()
     shortages, stocks = [], []
     for period in range(3):
-        buyers.post(period, Sheet(), bulletin(), regime())
+        buyers.post(period, Sheet(buyers), bulletin(), regime())
         buyers.settle(np.zeros(BID_STEPS))
         shortages.append(float(buyers.shortage_t[0]))
         stocks.append(float(buyers.inventory_t[0]))
@@ -185,7 +185,7 @@ def test_what_stock_cannot_cover_is_a_shortage():
 def test_a_sector_uses_from_what_it_holds_and_buys():
     """Stock change is purchases less use."""
     buyers = sectors()
-    buyers.post(0, Sheet(), bulletin(), regime())
+    buyers.post(0, Sheet(buyers), bulletin(), regime())
     buyers.settle(np.array([7.0, 2.0, 0.5]))
     assert buyers.bought_t[0] == 9.5
     assert buyers.consumed_t[0] == 10.0
@@ -208,7 +208,7 @@ def lived(cohort: Any, published: Any) -> np.ndarray:
     """Post, buy half of the first step and plan, three times over: ``[month, sector, number]``."""
     seen = []
     for period in range(3):
-        sheet = Sheet()
+        sheet = Sheet(cohort)
         cohort.post(period, sheet, published, regime())
         quantity, limit = sheet.bids["buyer"]
         fill = np.zeros_like(quantity)

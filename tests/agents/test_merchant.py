@@ -45,7 +45,8 @@ def rising(trend_per_month: float) -> object:
 
 def test_a_speculator_buys_while_the_trend_beats_the_carrying_cost():
     """A third of the gap a month; nothing in a quiet market."""
-    cohort, quiet, boom = merchants(), Sheet(), Sheet()
+    cohort = merchants()
+    quiet, boom = Sheet(cohort), Sheet(cohort)
     post(cohort, quiet)
     post(cohort, boom, rising(0.2))
     assert quiet.bids["merchant"][0][0] == 0.0
@@ -53,7 +54,8 @@ def test_a_speculator_buys_while_the_trend_beats_the_carrying_cost():
 
 
 def test_a_speculator_sells_what_it_holds_when_the_rise_ends():
-    cohort, sheet = merchants(), Sheet()
+    cohort = merchants()
+    sheet = Sheet(cohort)
     cohort.inventory_t[0] = 60.0
     post(cohort, sheet)
     assert sheet.asks["merchant"][0][0].sum() == pytest.approx(60.0 / 3.0)
@@ -65,14 +67,16 @@ def test_a_speculator_stores_when_the_premium_abroad_grows():
     price = published.price_usd_per_kg.copy()
     price[:, USA] *= 2.0
     for usual, stores in ((0.0, True), (np.log(2.0), False)):
-        cohort, sheet = merchants(scenario, usual_premium=np.full(2, usual)), Sheet()
+        cohort = merchants(scenario, usual_premium=np.full(2, usual))
+        sheet = Sheet(cohort)
         post(cohort, sheet, published._replace(price_usd_per_kg=price))
         assert (sheet.bids["merchant"][0][0] > 0.0) == stores
 
 
 def test_a_smuggler_bids_what_a_load_brings_abroad_less_risk_and_cost():
     """50 USD/kg abroad, a tenth lost, 2 USD/kg of outlay: 43."""
-    cohort, sheet = merchants(), Sheet()
+    cohort = merchants()
+    sheet = Sheet(cohort)
     post(cohort, sheet)
     quantity, limit = sheet.bids["merchant"]
     assert quantity[1] == 12.0
@@ -100,7 +104,8 @@ def test_a_reseller_bids_what_the_good_brings_abroad_less_freight_and_a_premium_
     """50 USD/kg abroad, a dollar of freight, a tenth for the risk; as much as rules leave it."""
     diverted_t = np.zeros((5, 2))
     diverted_t[OXIDE, CHN] = 7.0
-    sheet = post(reseller(), Sheet(), diverted_t=diverted_t)
+    cohort = reseller()
+    sheet = post(cohort, Sheet(cohort), diverted_t=diverted_t)
     quantity, limit = sheet.bids["merchant"]
     assert quantity[2] == 7.0
     assert limit[2] == pytest.approx(0.9 * (50.0 - 1.0))
@@ -110,7 +115,7 @@ def test_without_a_rule_a_reseller_buys_nothing_and_sells_what_it_has_left():
     """In two steps, a tenth below what it brings abroad and at it."""
     cohort = reseller()
     cohort.inventory_t[2] = 4.0
-    sheet = post(cohort, Sheet())
+    sheet = post(cohort, Sheet(cohort))
     assert sheet.bids["merchant"][0][2] == 0.0
     assert sheet.asks["merchant"][0][2].tolist() == [2.0, 2.0]
     assert sheet.asks["merchant"][1][2] == pytest.approx([0.9 * 49.0, 49.0])

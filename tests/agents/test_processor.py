@@ -119,7 +119,8 @@ def test_revenue_leaves_out_a_product_not_worth_finishing():
 
 def test_a_separator_bids_up_to_its_netback_and_not_far_above_the_expected_price():
     """The urgent part at most 15 % above the last price, the patient part near it."""
-    plant, sheet = plants(scenario=Scenario(bid_step_share=0.15)), Sheet()
+    plant = plants(scenario=Scenario(bid_step_share=0.15))
+    sheet = Sheet(plant)
     plant.expect(bulletin(), regime())
     plant.post(sheet, bulletin(), regime(), NO_USERS)
     quantity, limit = sheet.bids["processor"]
@@ -226,7 +227,8 @@ def test_a_smelter_with_too_much_metal_asks_less_than_its_cost():
     """One product, no other income: the least it asks is its cost, and less with a full store."""
     least = []
     for held in (1.0, 5.0):
-        cohort, sheet = two_smelters(), Sheet()
+        cohort = two_smelters()
+        sheet = Sheet(cohort)
         cohort.product_stock_t[:] = held * cohort.stock_target_t(bulletin())
         cohort.expect(bulletin(), regime())
         cohort.ask_floor_usd_per_kg[:] = 1000.0
@@ -238,7 +240,8 @@ def test_a_smelter_with_too_much_metal_asks_less_than_its_cost():
 
 def test_who_is_paid_on_top_asks_that_much_less():
     """A floor that pays 60 USD/kg on oxide at 50: all of it is offered for nothing."""
-    plant, sheet = plants(), Sheet()
+    plant = plants()
+    sheet = Sheet(plant)
     rules = regime(price_floors=(floor(),))
     plant.expect(bulletin(), rules)
     assert plant.sold_payment_usd_per_kg[0] == pytest.approx(60.0)
@@ -302,7 +305,7 @@ def test_a_ceiling_binds_state_plants_of_its_place_only():
     cohort = plants(
         3, place=[CHN, CHN, USA], ownership=["state", "private", "state"], in_china=True
     )
-    sheet, free = Sheet(), Sheet()
+    sheet, free = Sheet(cohort), Sheet(cohort)
     cohort.expect(bulletin(), regime())
     cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling), NO_USERS)
     cohort.post(free, bulletin(), regime(), NO_USERS)
@@ -363,7 +366,7 @@ def lived(cohort: Any, published: Any, rules: Any) -> dict[str, list[list[float]
             seen[name][plant].append(float(value))
 
     for period in range(3):
-        sheet = Sheet()
+        sheet = Sheet(cohort)
         cohort.expect(published, rules)
         cohort.post(sheet, published, rules, NO_USERS)
         asks, bids = np.stack(sheet.asks["processor"]), np.stack(sheet.bids["processor"])
@@ -434,7 +437,8 @@ def test_the_premium_on_its_product_is_what_a_plant_can_pay_more_for_untouched_f
     """Ten dollars on metal are eight on the oxide of which it takes a quarter more."""
     limits = []
     for premium in (0.0, 10.0):
-        cohort, sheet = two_smelters(), Sheet()
+        cohort = two_smelters()
+        sheet = Sheet(cohort)
         cohort.netback_usd_per_kg[:] = 30.0  # far below the price of oxide
         cohort.post(sheet, bulletin(), regime(), NO_USERS, clean_demand(50.0, premium))
         quantity, limit = sheet.bids["processor"]
@@ -446,7 +450,8 @@ def test_the_premium_on_its_product_is_what_a_plant_can_pay_more_for_untouched_f
 
 def test_what_was_not_found_untouched_is_bid_for_as_any_other_feed():
     """The whole want in the open market at first; less what was found a month later."""
-    cohort, sheet, want_t = two_smelters(), Sheet(), 125.0
+    cohort, want_t = two_smelters(), 125.0
+    sheet = Sheet(cohort)
     cohort.feed_want_t[:] = want_t
     cohort.post(sheet, bulletin(), regime(), NO_USERS, clean_demand(50.0))
     quantity, _ = sheet.bids["processor"]

@@ -71,7 +71,8 @@ def test_informal_digging_stays_at_the_normal_margin_and_shrinks_below_it():
 
 def test_a_mine_offers_its_stock_at_no_less_than_its_cheapest_tonne():
     """At a price of nothing the ask stays at 3 USD/kg."""
-    sheet, cohort = Sheet(), mines()
+    cohort = mines()
+    sheet = Sheet(cohort)
     cohort.post(sheet, bulletin(priced(0.01)), regime(), NO_USERS)
     quantity, limit = sheet.asks["producer"]
     assert quantity.sum() == pytest.approx(cohort.inventory_t[0])
@@ -83,7 +84,7 @@ def test_a_ceiling_binds_state_mines_of_its_place_only():
     ceiling = np.full((5, 2), np.inf)
     ceiling[ORE, CHN] = 5.0
     cohort = mines(3, place=[CHN, CHN, USA], ownership=["state", "private", "state"], in_china=True)
-    sheet, free = Sheet(), Sheet()
+    sheet, free = Sheet(cohort), Sheet(cohort)
     cohort.post(sheet, bulletin(), regime(state_ask_ceiling_usd_per_kg=ceiling), NO_USERS)
     cohort.post(free, bulletin(), regime(), NO_USERS)
     limit, as_before = sheet.asks["producer"][1], free.asks["producer"][1]
@@ -191,7 +192,7 @@ def lived(cohort: Any, published: Any) -> dict[str, np.ndarray]:
     """Post, sell half the first step, and plan, three times over."""
     asks, outputs, states = [], [], []
     for period in range(3):
-        sheet = Sheet()
+        sheet = Sheet(cohort)
         cohort.post(sheet, published, regime(), NO_USERS)
         quantity, limit = sheet.asks["producer"]
         asks.append(np.concatenate([quantity, limit], axis=1))

@@ -93,7 +93,8 @@ def test_the_quota_grows_by_no_more_than_a_quarter_a_year(terms):
 
 def test_a_state_offers_what_it_holds_half_of_it_below_the_last_price():
     """30 t of oxide at home at 45 and 50 USD/kg."""
-    cohort, sheet = states(), Sheet()
+    cohort = states()
+    sheet = Sheet(cohort)
     cohort.stockpile_t[USA, OXIDE] = 30.0
     cohort.post(sheet, bulletin(), regime())
     quantity, limit = (column.reshape(2, 5, RESALE_STEPS) for column in sheet.asks["state"])
@@ -118,7 +119,8 @@ def test_resold_tonnes_leave_the_stock_of_their_state():
 
 def test_a_row_of_the_states_is_that_state_alone():
     """What one state holds does not change what another offers."""
-    both, alone, sheet, other = states(), states(), Sheet(), Sheet()
+    both, alone = states(), states()
+    sheet, other = Sheet(both), Sheet(both)
     both.stockpile_t[:] = [[1.0, 2.0, 3.0, 4.0, 5.0], [9.0, 0.0, 7.0, 0.0, 2.0]]
     alone.stockpile_t[USA] = both.stockpile_t[USA]
     both.post(sheet, bulletin(), regime())

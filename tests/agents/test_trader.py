@@ -165,7 +165,8 @@ def test_without_aims_a_state_producer_asks_as_anyone():
 
 def test_orders_are_posted_on_what_was_published_only():
     """Posting twice on one bulletin gives the same asks, so activation order cannot matter."""
-    cohort, first, second = mines(2), Sheet(), Sheet()
+    cohort = mines(2)
+    first, second = Sheet(cohort), Sheet(cohort)
     cohort.post(first, bulletin(), regime(), NO_USERS)
     cohort.post(second, bulletin(), regime(), NO_USERS)
     np.testing.assert_array_equal(first.asks["producer"][1], second.asks["producer"][1])

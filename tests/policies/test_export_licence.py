@@ -18,7 +18,7 @@ def test_nothing_but_general_licences_and_diversion_moves_before_the_first_decis
         start_year=2025.0, delay_months=3.0, approval_share=0.5, military_approval_share=0.1,
         general_share=0.2,
     )  # fmt: skip
-    shares = [rule.open_share(2025.0 + month / 12, 0.05) for month in (0, 2, 3, 6)]
+    shares = [rule.open_share(rule.rounds(2025.0 + month / 12), 0.05) for month in (0, 2, 3, 6)]
     civil, military = zip(*shares, strict=True)
     assert civil == pytest.approx([0.25, 0.25, 0.25 + 0.75 * 0.5, 0.25 + 0.75 * 0.75])
     assert military == pytest.approx([0.05, 0.05, 0.05 + 0.95 * 0.1, 0.05 + 0.95 * 0.19])
@@ -31,14 +31,16 @@ def test_an_easing_does_not_send_firms_back_to_the_end_of_the_queue():
         start_year=2025.5, applied_since_year=2025.0, delay_months=3.0, approval_share=0.5
     )
     anew = ExportLicence(start_year=2025.5, delay_months=3.0, approval_share=0.5)
-    assert eased.open_share(2025.5, 0.0) == first.open_share(2025.5, 0.0)
-    assert anew.open_share(2025.5, 0.0) == first.open_share(2025.0, 0.0)
+    assert eased.open_share(eased.rounds(2025.5), 0.0) == first.open_share(
+        first.rounds(2025.5), 0.0
+    )
+    assert anew.open_share(anew.rounds(2025.5), 0.0) == first.open_share(first.rounds(2025.0), 0.0)
 
 
 def test_the_military_never_gets_one_where_none_is_given():
     """The rest is free in the end."""
     rule = ExportLicence(start_year=2025.0, approval_share=0.9, diversion_share=0.0)
-    assert rule.open_share(2035.0, 0.0) == pytest.approx((1.0, 0.0))
+    assert rule.open_share(rule.rounds(2035.0), 0.0) == pytest.approx((1.0, 0.0))
 
 
 def without_permits_for(use: str) -> RareEarthMarket:
