@@ -14,7 +14,7 @@ from rare_market.compiled import compiled
 from rare_market.content import Touch
 from rare_market.contracts import Offtake, PriceFloor, Scheme, Threat
 from rare_market.finance import Finance
-from rare_market.goods import CIVIL_USE, FACILITY_STAGES, MILITARY_USE
+from rare_market.goods import CIVIL_USE, FACILITY_STAGES, LOYAL, MILITARY_USE
 from rare_market.inputs import END_USES
 
 
@@ -250,10 +250,11 @@ class Regime(NamedTuple):
         return np.minimum(self.flow_limit_t, self.permitted_t[CIVIL_USE])
 
     def under_clean_rules(self) -> np.ndarray:
-        """Where a rule on content binds buyers, ``[good, place]`` bool."""
+        """Where a rule forbids loyal buyers what they would rather not take, ``[good, place]``."""
         bound = np.zeros(self.vat_not_refunded_share.shape, dtype=bool)
         for rule in self.clean_rules:
-            bound |= rule.goods[:, None] & rule.places
+            refused = self.excluded_origin[LOYAL][:, rule.touch.state]
+            bound |= rule.goods[:, None] & rule.places & refused
         return bound
 
     def end_uses_apart(self) -> np.ndarray:

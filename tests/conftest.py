@@ -122,6 +122,11 @@ def regime(**changed: Any) -> Regime:
     return open_regime(freight, 2)._replace(**changed)
 
 
+def nobody_refuses(classes: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return the origins that buyer classes of the small market exclude, none, at no cost."""
+    return np.zeros((classes, 5, 2, 2), dtype=bool), np.zeros(classes)
+
+
 def filled(rows: int, value: Any) -> np.ndarray:
     """Return a column of that length from one value or from a column."""
     return np.array(np.broadcast_to(np.asarray(value), (rows,)))

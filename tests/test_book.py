@@ -9,7 +9,7 @@ import pytest
 
 from rare_market.agents.state import States
 from rare_market.book import Book, load_posted
-from rare_market.goods import BOUND, OPEN
+from rare_market.goods import BOUND, BUYER_CLASSES, OPEN
 from rare_market.model import RareEarthMarket
 from rare_market.policies import ExportQuota
 from rare_market.scenario import Scenario
@@ -111,7 +111,7 @@ def test_a_bid_carries_the_class_of_its_buyer(book):
 def test_the_layout_counts_the_orders_and_nodes(book):
     """The kernel is told the shape of the market once."""
     layout = book.layout
-    assert (layout.goods, layout.places, layout.buyer_classes) == (5, 2, 4)
+    assert (layout.goods, layout.places, layout.buyer_classes) == (5, 2, len(BUYER_CLASSES))
     assert layout.asks == len(book.asks.good)
     assert layout.bids == len(book.bids.good)
 
@@ -139,7 +139,7 @@ def test_values_of_orders_are_summed_by_trader_and_by_market(cohorts, book):
             assert sold.trader_t[part][row] == fills.ask_fill_t[mine].sum()
     at_home = (book.asks.good == METAL) & (book.asks.place == USA)
     assert sold.market_t[METAL, USA] == fills.ask_fill_t[at_home].sum()
-    assert bought.market_usd.shape == (5, 2, 4)
+    assert bought.market_usd.shape == (5, 2, len(BUYER_CLASSES))
     bound = (book.bids.good == METAL) & (book.bids.buyer_class == BOUND)
     assert bought.market_t[METAL, USA, BOUND] == fills.bid_fill_t[bound].sum()
 

@@ -64,7 +64,7 @@ def test_nothing_is_short_in_the_first_year(first_year):
 
 @pytest.mark.parametrize("factor", [1.2, 0.8])
 def test_a_start_away_from_the_record_is_forgotten_within_five_years(factor, tmp_path):
-    """NdPr oxide a fifth off: half of that is gone in years four and five, over six draws.
+    """NdPr oxide a fifth off: half of that is gone in years four and five, over twelve draws.
 
     A single run goes its own way after any push, since traders extrapolate; the mean does not.
     """
@@ -81,7 +81,7 @@ def test_a_start_away_from_the_record_is_forgotten_within_five_years(factor, tmp
 
     folder = str(edited_data(tmp_path, "prices", scale))
     moved_by = []
-    for replication in range(6):
+    for replication in range(12):
         calm, moved = (
             run(years=5, replication=replication, **f) for f in ({}, {"data_folder": folder})
         )

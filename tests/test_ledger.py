@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rare_market.ledger import KIND, KINDS, REASON, REASONS, Ledger, trade_cost_usd_per_kg
-from tests.conftest import CHN, METAL, OXIDE, PRICE_USD_PER_KG, USA, regime
+from tests.conftest import CHN, METAL, OXIDE, PRICE_USD_PER_KG, USA, nobody_refuses, regime
 
 AT = np.array([CHN, USA])
 NETBACK = np.repeat(PRICE_USD_PER_KG[:, None], 2, axis=1)
@@ -166,6 +166,5 @@ def test_no_flow_is_no_payment():
     ledger = Ledger(2)
     nothing = np.full((5, 2), np.nan)
     cost = trade_cost_usd_per_kg(regime(), NETBACK, 0.0)
-    excluded = np.zeros((1, 5, 2, 2), dtype=bool)
-    ledger.settle_trade(np.zeros((5, 2, 2)), nothing, nothing, cost, excluded, np.zeros(1))
+    ledger.settle_trade(np.zeros((5, 2, 2)), nothing, nothing, cost, *nobody_refuses())
     assert not ledger.balance_usd.any()

@@ -17,7 +17,19 @@ from rare_market.goods import BUYER_CLASSES
 from rare_market.ledger import KIND, REASON, Ledger, trade_cost_usd_per_kg
 from rare_market.regime import ExportQuota, Regime
 from rare_market.scenario import Scenario
-from tests.conftest import BY_OXIDE, CATALOGUE, CHN, ORE, OXIDE, USA, mines, plants, regime, sectors
+from tests.conftest import (
+    BY_OXIDE,
+    CATALOGUE,
+    CHN,
+    ORE,
+    OXIDE,
+    USA,
+    mines,
+    nobody_refuses,
+    plants,
+    regime,
+    sectors,
+)
 
 OXIDES, AMERICA = np.array([0, 0, 1, 0, 0], bool), np.array([False, True])
 CENT = 0.005
@@ -184,8 +196,9 @@ def licensed_month(*, to_exporters: bool) -> tuple[Ledger, Producers]:
     ).clear(book.layout)
     ledger = Ledger(2)
     ledger.settle_trade(
-        result.flow_t, result.price_usd_per_kg, result.netback_usd_per_kg, cost, classes
-    )
+        result.flow_t, result.price_usd_per_kg, result.netback_usd_per_kg, cost,
+        *nobody_refuses(classes),
+    )  # fmt: skip
     settlement.pass_rents_to_exporters(cohorts, book, result, rules, ledger)
     return ledger, held
 
@@ -221,7 +234,7 @@ def test_a_variable_levy_lifts_imports_to_the_minimum_and_goes_to_the_importer()
         flow_t[OXIDE, CHN, USA] = 100.0
         price[OXIDE, USA] = at_origin + cost.total[OXIDE, CHN, USA]
         ledger = Ledger(2)
-        ledger.settle_trade(flow_t, price, netback, cost, 1)
+        ledger.settle_trade(flow_t, price, netback, cost, *nobody_refuses())
         duty = ledger.balance_usd[..., REASON["import_duty"]]
         assert duty[KIND["state"], USA] == pytest.approx(levy_usd, abs=CENT)
         assert price[OXIDE, USA] == max(at_origin + 1.0, 110.0)

@@ -9,7 +9,7 @@ from rare_market.ledger import KIND, REASON, Ledger, trade_cost_usd_per_kg
 from rare_market.model import RareEarthMarket
 from rare_market.policies import MinimumImportPrice
 from rare_market.scenario import Scenario
-from tests.conftest import CHN, METAL, USA, regime, run
+from tests.conftest import CHN, METAL, USA, nobody_refuses, regime, run
 
 
 def test_the_levy_is_what_the_border_price_falls_short_of_the_minimum():
@@ -23,7 +23,7 @@ def test_the_levy_is_what_the_border_price_falls_short_of_the_minimum():
     flow, price = np.zeros((5, 2, 2)), np.full((5, 2), 80.0)
     flow[METAL, CHN, USA] = 10.0
     ledger = Ledger(2)
-    ledger.settle_trade(flow, price, netback, cost, 1)
+    ledger.settle_trade(flow, price, netback, cost, *nobody_refuses())
     assert ledger.balance_usd[KIND["state"], USA, REASON["import_duty"]] == pytest.approx(140_000.0)
     assert ledger.balance_usd[KIND["state"], CHN, REASON["scarcity_rent"]] == pytest.approx(0.0)
 
