@@ -47,12 +47,12 @@ def test_small_agents_without_a_strategic_china_reach_the_competitive_equilibriu
 
 
 def test_the_way_to_the_equilibrium_is_a_cycle_of_stocks_that_fades(small):
-    """A year's price is up to 3 % off in the first decade and 0.3 % in the third."""
+    """A year's price is up to 7 % off in the first decade and 0.1 % in the third."""
     records, rest = small
     yearly = series(records)[0].reshape(YEARS, 12, len(OXIDES), len(PLACES)).mean(axis=1)
     off = np.abs(yearly / rest.price_usd_per_kg - 1.0)[:, 0].max(axis=1)  # NdPr
-    assert off[20:].max() < 0.5 * off[1:10].max()
-    assert off[20:].max() < 0.04
+    assert off[20:].max() < 0.1 * off[1:10].max()
+    assert off[20:].max() < 0.01
 
 
 def test_joint_products_share_the_cost_of_ore_in_the_equilibrium(small):
