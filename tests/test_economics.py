@@ -27,8 +27,8 @@ STANDING = "mean separation capacity outside China from 2026"
 
 @pytest.fixture(scope="module")
 def means():
-    """Mean outcomes of each world over four common replications of twelve years."""
-    result = compare(Scenario(), WORLDS, replications=4, processes=1)
+    """Mean outcomes of each world over eight common replications of twelve years."""
+    result = compare(Scenario(), WORLDS, replications=8, processes=1)
     assert result.valid
     table = result.runs().groupby("world", observed=True).mean(numeric_only=True)
     paths = result.series["separation_outside_t_per_year"]
@@ -38,7 +38,7 @@ def means():
 
 @pytest.mark.slow
 def test_deeper_undercutting_never_raises_capacity_outside_china_without_policy(means):
-    """Capacity in operation, mean of the policy years; the mean of four draws is sure to 2 %."""
+    """Capacity in operation, mean of the policy years; the mean of eight draws is sure to 2 %."""
     standing = [means.loc[world, STANDING] for world in (NONE, *(f"depth {d}" for d in DEPTHS))]
     assert all(deeper < 1.02 * before for before, deeper in pairwise(standing))
     assert standing[-1] < 0.87 * standing[0]
