@@ -465,18 +465,14 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             own_t = limit_t[..., MILITARY]
             np.copyto(own_t, military_t, where=apart[:, None])
         self._keep_off(cost, limit_t)
-        if not origin:
-            return (
-                cost.reshape(goods, places, -1),
-                limit_t.reshape(goods, places, -1),
-                no_quotas(goods),
+        quotas = no_quotas(goods)
+        if origin:
+            quotas = Quotas(
+                quota_goods=np.array(counted, dtype=bool),
+                quota_origin=np.array(origin, dtype=np.int64),
+                quota_destination=np.array(destination, dtype=np.int64),
+                quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
             )
-        quotas = Quotas(
-            quota_goods=np.array(counted, dtype=bool).reshape(len(origin), goods),
-            quota_origin=np.array(origin, dtype=np.int64),
-            quota_destination=np.array(destination, dtype=np.int64),
-            quota_t=np.maximum(np.array(left_t, dtype=float), 0.0),
-        )
         return cost.reshape(goods, places, -1), limit_t.reshape(goods, places, -1), quotas
 
     def _tempted(self, good: int, origin: int, destination: int) -> bool:
@@ -484,7 +480,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
         price = self.bulletin.price_usd_per_kg[good, destination, LOYAL]
         landed = self.bulletin.netback_usd_per_kg[good, origin] + self.refusal_usd_per_kg[LOYAL]
         landed += self.cost.total[good, origin, destination]
-        return bool(price >= landed - SMALLEST_PRICE_USD_PER_KG)
+        return bool(price >= landed - SAME_PRICE_USD_PER_KG)
 
     def _with_licences_sold(self, result: Clearing) -> Clearing:
         """The clearing with the rents that holders of licences were paid, ``[quota]``."""
@@ -544,7 +540,8 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
     def _keep_off(self, cost: np.ndarray, limit_t: np.ndarray) -> None:
         """Limit what bound buyers get of each origin to its share of what is untouched there.
 
-        Where several places have a rule they share what is on offer by what they bid for.
+        Where several places have a rule they share what is on offer by what they bid for. An origin
+        that offers nothing stays open: what is first sold there can be quoted.
 
         Parameters
         ----------
@@ -556,10 +553,11 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             return
         offered_t, wanted_t = self.book.asked_t(), self.book.bid_t()[:, :, BOUND]
         for rule in self.clean_rules:
-            touched = self.content.offered(rule.touch)
+            touched = np.where(offered_t > 0.0, self.content.offered(rule.touch), 0.0)
             clean_t = (1.0 - touched) * offered_t
-            part = wanted_t * rule.goods[:, None] * rule.places[None, :]
-            part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-12)
+            bid_t = wanted_t * rule.goods[:, None] * rule.places
+            of_bids = bid_t / np.maximum(bid_t.sum(axis=1, keepdims=True), SMALLEST_T)
+            part = np.where(bid_t > 0.0, of_bids, 1.0)  # who asks for none could have all of it
             _limit_clean(
                 rule.goods, rule.places, touched, clean_t, part, cost, limit_t, self.clean_lane
             )
@@ -576,7 +574,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
-SMALLEST_PRICE_USD_PER_KG = 1e-3
+SAME_PRICE_USD_PER_KG = 1e-3  # apart
 
 
 @compiled
@@ -697,7 +695,7 @@ def _limit_clean(
     touched_share, clean_t
         ``[good, origin]``.
     part
-        ``[good, destination]`` of what is untouched anywhere.
+        ``[good, destination]`` of what is untouched at an origin.
     cost_usd_per_kg, limit_t, clean_lane
         ``[good, origin, destination, buyer class]``, written to; the last marks limited lanes.
     """

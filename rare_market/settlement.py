@@ -217,7 +217,7 @@ def _hand_over(
     paid_usd: np.ndarray,
 ) -> None:
     """Hand tied ore over within limits, at its price; the last three are written, ``[tie]``."""
-    offered_t, worth = _handed_over(
+    offered_t, worth = _worth_handing_over(
         mine, leg, good, origin, destination, cost_usd_per_kg, flow_limit_t, permitted_t,
         netback_usd_per_kg, cheapest_usd_per_kg, inventory_t, feed_want_t,
     )  # fmt: skip
@@ -234,7 +234,7 @@ def _hand_over(
 
 
 @compiled
-def _handed_over(
+def _worth_handing_over(
     tied: np.ndarray,
     leg: np.ndarray,
     good: np.ndarray,

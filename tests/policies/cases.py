@@ -61,7 +61,7 @@ SLACK: dict[str, dict[str, Any]] = {
         "time_added_share": 0.0,
         "spillover_left_share": 1.0,
     },
-    "origin_rule": {"state": "CAN", "stages": "magnet"},
+    "origin_rule": {"state": "AUS", "stages": "magnet"},
     "enforcement": {"closed_share": 0.0},
     "export_threat": {"alarm_share": 0.0},
 }
