@@ -129,9 +129,12 @@ class BookLayout(NamedTuple):
     asks: int
     bids: int
     good: np.ndarray  # 0, 1, ...
-    plan: np.ndarray  # orders stand in blocks of eight, node after node: the parts below, joined
-    # [good * node + 1] first block of each node; [block] node within its good, then number of
-    # orders; [block * 8] index of the ask or bid, the block's first where there is none
+    plan: (
+        np.ndarray
+    )  # of nodes with orders, which stand in blocks of eight: the parts below, joined
+    # [good + 1] first node of each good; [good] how many of them are supply nodes; [node + 1] first
+    # block of each; [node] its number among all of its good; [block] node within its good, then
+    # number of orders; [block * 8] index of the ask or bid, the block's first where there is none
     tie_weight: np.ndarray  # [origin, demand node], the latter filled up to eights
     shapes: list[tuple[int, ...]]  # of what `clear` is given
     no_hint: np.ndarray
@@ -327,9 +330,12 @@ def book_layout(
     nodes = places * (1 + buyer_classes)
     key = np.concatenate([ask_good * nodes + ask_place, bid_good * nodes + places + bid_node])
     by_node = np.argsort(key, kind="stable")
-    orders = np.bincount(key, minlength=goods * nodes)
+    known, orders = np.unique(key, return_counts=True)
+    good, number = known // nodes, known % nodes
+    good_start = np.searchsorted(good, np.arange(goods + 1))
+    sellers = np.bincount(good[number < places], minlength=goods)
     node_start = np.append(0, np.cumsum(-(-orders // 8)))
-    block_node = np.repeat(np.arange(goods * nodes), np.diff(node_start))
+    block_node = np.repeat(np.arange(len(known)), np.diff(node_start))
     blocks_before = np.arange(len(block_node)) - node_start[block_node]
     block_size = np.minimum(8, orders[block_node] - 8 * blocks_before)
     slot = np.where(np.arange(8) < block_size[:, None], np.arange(8), 0)
@@ -346,7 +352,12 @@ def book_layout(
         len(ask_good),
         len(bid_good),
         np.arange(goods),
-        np.concatenate([node_start, block_node % nodes, block_size, index]).astype(np.uint32),
+        np.concatenate(
+            [
+                *(good_start, sellers, node_start, number),
+                *(block_node - good_start[good[block_node]], block_size, index),
+            ]
+        ).astype(np.uint32),
         np.pad(weight, ((0, 0), (0, -weight.shape[1] % 8))),
         [asks, asks, bids, bids, lanes, lanes, (goods, nodes)],
         np.empty((0, nodes)),

@@ -50,12 +50,15 @@ from rare_market.clearing.problem import (
     MIDDLE,
     PARENT,
     PRICE,
+    REACHED,
     ROOM,
+    SEAT,
     SETTER,
     SETTLED,
     STEP,
     TICKS_PER_USD,
     TOP,
+    UNLIMITED,
 )
 from rare_market.clearing.simplex import FULL
 
@@ -111,7 +114,7 @@ def list_trade(places, nodes, arcs, node, arc, trade):
 
 @compiled
 def bound_prices(
-    m, alone, shift, nodes, arcs, in_use, carried, ticks, node, arc, trade, carrying
+    m, alone, shift, places, nodes, inner, arcs, in_use, carried, ticks, node, arc, trade, carrying,
 ):  # fmt: skip
     """Collect what solution m says of prices: high enough for what sold, and so on.
 
@@ -119,7 +122,7 @@ def bound_prices(
     order used in part are settled: they have that order's price, less and plus costs. Returns the
     number of lanes in `carrying`, which hold prices to their costs.
     """
-    places, none, nothing = len(ticks), spread(np.int64(NOBODY)), spread(np.int64(0))
+    none, nothing = spread(np.int64(NOBODY)), spread(np.int64(0))
     bits_below, far, near = spread(shift), spread(FAR), spread(-FAR)
     half = spread(np.int64(1) << (shift - 1))
     for v in range(0, nodes, 8):
@@ -143,7 +146,7 @@ def bound_prices(
     for i in range(in_use):
         o, v = trade[i].tail, trade[i].head
         loose = node[SETTLED, o] == 0 or node[SETTLED, v] == 0
-        if loose and ticks[o, v - places] < INF:
+        if loose and ticks[inner + o, v - places] < INF:
             carrying[carried].tail, carrying[carried].head = o, v
             carried += 1
     for a in range(arcs):
@@ -155,9 +158,8 @@ def bound_prices(
 
 
 @compiled
-def narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying):
+def narrow_prices(places, nodes, inner, carried, arcs, ticks, charged, node, arc, carrying):
     """Narrow the intervals: p_d <= p_o + c on every lane with room, and equal on those in use."""
-    places = len(ticks)
     demands = nodes - places
     loose_seller, loose_buyer = False, False
     for v in range(nodes):
@@ -173,7 +175,7 @@ def narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying):
             settling = False
             for i in range(carried):
                 o, v = carrying[i].tail, carrying[i].head
-                c = ticks[o, v - places] + charged[o, v - places]
+                c = ticks[inner + o, v - places] + charged[inner + o, v - places]
                 settling |= _hold(o, v, c, True, True, node)
             moved |= settling
             if not settling:
@@ -182,7 +184,7 @@ def narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying):
             if node[SETTLED, o] == 0 or loose_buyer:
                 bottom, top = node[BOTTOM, o], node[TOP, o]
                 for d in range(demands):
-                    v, c = places + d, ticks[o, d] + charged[o, d]
+                    v, c = places + d, ticks[inner + o, d] + charged[inner + o, d]
                     bottom = max(bottom, node[BOTTOM, v] - c)
                     moved |= top + c < node[TOP, v]
                     node[TOP, v] = min(node[TOP, v], top + c)
@@ -190,7 +192,7 @@ def narrow_prices(nodes, carried, arcs, ticks, charged, node, arc, carrying):
                 node[BOTTOM, o] = bottom
         for a in range(arcs):
             o, v = arc[a].tail, arc[a].head
-            c = arc[a].ticks + charged[o, v - places]
+            c = arc[a].ticks + charged[inner + o, v - places]
             moved |= _hold(o, v, c, arc[a].has_room == 1, arc[a].most > 0, node)
         if not moved or carried + arcs == 0:  # lanes with room alone move nothing twice
             break
@@ -213,13 +215,17 @@ def _hold(o, v, c, open_up, in_use, node):
 
 @compiled
 def quote_prices(
-    g, unit, nodes, arcs, ticks, charged, node, arc, prices, flow_and_rent, quoted, noted,
-    certificate,
+    g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices, flow_and_rent,
+    quoted, noted, certificate,
 ):  # fmt: skip
-    """Take the middle of every interval, and publish prices and rents."""
-    places, nothing = len(ticks), spread(np.int64(0))
+    """Take the middle of every interval, and publish prices and rents.
+
+    Nodes without orders are quoted as well: from column `outer` on `node` holds intervals and
+    middles of all, by their seats, and which have orders in the book (INSIDE) and in this month.
+    """
+    all_places, all_nodes = len(ticks) // 2, quoted.shape[2]
     far, near, one = spread(FAR), spread(-FAR), spread(np.int64(1))
-    complete = spread(np.int64(-1))
+    nothing, complete = spread(np.int64(0)), spread(np.int64(-1))
     for v in range(0, nodes, 8):
         bottom, top = load(node, BOTTOM, v), load(node, TOP, v)
         # crossed only where a rent between two quarters of a tick was rounded
@@ -229,89 +235,172 @@ def quote_prices(
         store(node, TOP, v, top)
         store(node, MIDDLE, v, bottom + top)
         complete &= ((near < bottom) & (top < far)) | (spread(nodes - 1) < count_from(v))
-    if bits(complete) != ALL:
-        _quote_from_neighbours(nodes, arcs, ticks, charged, node, arc)
-    money = 2 * unit * TICKS_PER_USD
-    for v in range(0, nodes, 8):
-        bottom, middle, top = load(node, BOTTOM, v), load(node, MIDDLE, v), load(node, TOP, v)
-        known = (near < middle) & (middle < far)
-        store(prices, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
-        store(
-            prices,
-            1,
-            v,
-            pick(near < bottom, ratio(floats(bottom + bottom), money), spread(-np.inf)),
-        )
-        store(prices, 2, v, pick(top < far, ratio(floats(top + top), money), spread(np.inf)))
-    for row in range(3):
+    if nodes < all_nodes:
+        for v in range(0, all_nodes, 8):
+            store(node, BOTTOM, outer + v, spread(-INF))
+            store(node, TOP, outer + v, spread(INF))
+            store(node, MIDDLE, outer + v, nothing)
+            store(node, LIVE, outer + v, nothing)
+            store(node, INSIDE, outer + v, nothing)
         for v in range(nodes):
+            seat = node[SEAT, v]
+            node[BOTTOM, outer + seat], node[TOP, outer + seat] = node[BOTTOM, v], node[TOP, v]
+            node[MIDDLE, outer + seat], node[LIVE, outer + seat] = node[MIDDLE, v], node[LIVE, v]
+            node[INSIDE, outer + seat] = -1
+        _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc)
+    if nodes < all_nodes or bits(complete) != ALL:
+        _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc)
+        for v in range(nodes):
+            node[MIDDLE, v] = node[MIDDLE, outer + node[SEAT, v]]
+    money = 2 * unit * TICKS_PER_USD
+    for v in range(0, all_nodes, 8):
+        bottom, middle, top = (
+            load(node, BOTTOM, outer + v),
+            load(node, MIDDLE, outer + v),
+            load(node, TOP, outer + v),
+        )
+        known, low, high = (near < middle) & (middle < far), bottom + bottom, top + top
+        store(prices, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
+        store(prices, 1, v, pick(near < bottom, ratio(floats(low), money), spread(-np.inf)))
+        store(prices, 2, v, pick(top < far, ratio(floats(high), money), spread(np.inf)))
+    for row in range(3):
+        for v in range(all_nodes):
             quoted[row, g, v] = prices[row, v]
     most = nothing
-    for o in range(places):
-        for v in range(places, nodes, 8):
-            c = load(ticks, o, v - places) + load(charged, o, v - places)
+    for o in range(all_places):
+        for v in range(all_places, all_nodes, 8):
+            c = load(ticks, o, v - all_places) + load(charged, o, v - all_places)
             c = smaller(c, spread(INF))  # more, between nodes without a price, wraps
-            gain = load(node, MIDDLE, v) - spread(node[MIDDLE, o]) - (c + c)
+            gain = load(node, MIDDLE, outer + v) - spread(node[MIDDLE, outer + o]) - (c + c)
             most = larger(most, gain)
-    for a in range(arcs):
-        o, v = arc[a].tail, arc[a].head
-        gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (arc[a].ticks + charged[o, v - places])
-        arc[a].gain = gain
-        flow_and_rent[1, g, o, v - places] = max(gain, 0) / money
-    for v in range(nodes):
-        noted[2, g, v] = -1
     certificate[0, g], certificate[1, g] = 0.0, 0.0
     certificate[2, g] = largest(most) / money * _KG_PER_T
+    for a in range(arcs + others):
+        at, tail, head = _limited_lane(a, arcs, node, arc)
+        d = head - all_places
+        gain = node[MIDDLE, outer + head] - node[MIDDLE, outer + tail]
+        gain -= 2 * (arc[at].ticks + charged[tail, d])
+        arc[at].gain = gain
+        flow_and_rent[1, g, tail, d] = max(gain, 0) / money
+    _note_reach(g, places, nodes, all_nodes, outer, arcs, others, ticks, node, arc, noted)
 
 
 @compiled
-def _quote_from_neighbours(nodes, arcs, ticks, charged, node, arc):
+def _limited_lane(a, arcs, node, arc):
+    """Say where limited lane number `a` stands and, by their seats, what it connects.
+
+    First come those between nodes with orders.
+    """
+    if a < arcs:
+        return a, node[SEAT, arc[a].tail], node[SEAT, arc[a].head]
+    at = len(arc) - 1 - (a - arcs)
+    return at, np.int64(arc[at].tail), np.int64(arc[at].head)
+
+
+@compiled
+def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
+    """Bound the prices of nodes without orders by the lanes from and to those that have some."""
+    all_places = len(ticks) // 2
+    for v in range(all_places, all_nodes, 8):
+        top, least = load(node, TOP, outer + v), spread(INF)
+        for o in range(places):
+            tail, d = node[SEAT, o], v - all_places
+            landed = spread(node[TOP, o]) + load(ticks, tail, d) + load(charged, tail, d)
+            least = smaller(least, landed)
+        store(node, TOP, outer + v, pick(load(node, INSIDE, outer + v), top, least))
+    for o in range(all_places):
+        if node[INSIDE, outer + o] == 0:
+            most = spread(-INF)
+            for v in range(all_places, all_nodes, 8):
+                c = load(ticks, o, v - all_places) + load(charged, o, v - all_places)
+                most = larger(most, load(node, BOTTOM, outer + v) - c)
+            node[BOTTOM, outer + o] = largest(most)
+    for k in range(others):
+        at, tail, head = _limited_lane(k, 0, node, arc)
+        c = arc[at].ticks + charged[tail, head - all_places]
+        if arc[at].has_room == 1 and node[INSIDE, outer + head] == 0:
+            node[TOP, outer + head] = min(node[TOP, outer + head], node[TOP, outer + tail] + c)
+        if arc[at].has_room == 1 and node[INSIDE, outer + tail] == 0:
+            node[BOTTOM, outer + tail] = max(
+                node[BOTTOM, outer + tail], node[BOTTOM, outer + head] - c
+            )
+
+
+@compiled
+def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc):
     """Quote the nodes without orders of their own.
 
     First the origins, at what the dearest buyer would leave them, then the demand nodes, at the
-    cheapest landed price.
+    cheapest landed price. Where there is no lane its cost puts either out of range.
     """
-    places = len(ticks)
-    demands = nodes - places
+    all_places, far, near = len(ticks) // 2, spread(FAR), spread(-FAR)
+    for v in range(0, all_nodes, 8):
+        bottom, top = load(node, BOTTOM, outer + v), load(node, TOP, outer + v)
+        below, above = near < bottom, top < far
+        unknown = pick(count_from(v) < spread(all_places), spread(INF), spread(-INF))
+        one_end = pick(below, bottom + bottom, pick(above, top + top, unknown))
+        store(node, MIDDLE, outer + v, pick(below & above, load(node, MIDDLE, outer + v), one_end))
+    for o in range(all_places):
+        if node[TOP, outer + o] >= FAR:
+            most = spread(-UNLIMITED)
+            for v in range(all_places, all_nodes, 8):
+                c = load(ticks, o, v - all_places) + load(charged, o, v - all_places)
+                landed = load(node, MIDDLE, outer + v) - (c + c)
+                most = larger(most, pick(near < load(node, BOTTOM, outer + v), landed, most))
+            node[MIDDLE, outer + o] = max(node[MIDDLE, outer + o], largest(most))
+    for a in range(arcs + others):
+        at, o, v = _limited_lane(a, arcs, node, arc)
+        if arc[at].has_room == 1 and node[TOP, outer + o] >= FAR and node[BOTTOM, outer + v] > -FAR:
+            landed = node[MIDDLE, outer + v] - 2 * (arc[at].ticks + charged[o, v - all_places])
+            node[MIDDLE, outer + o] = max(node[MIDDLE, outer + o], landed)
+    for v in range(all_places, all_nodes, 8):
+        middle = load(node, MIDDLE, outer + v)
+        least = middle
+        for o in range(all_places):
+            if abs(node[MIDDLE, outer + o]) < FAR:
+                c = load(ticks, o, v - all_places) + load(charged, o, v - all_places)
+                least = smaller(least, spread(node[MIDDLE, outer + o]) + (c + c))
+        unsold = (load(node, TOP, outer + v) < far) & (
+            load(node, BOTTOM, outer + v) < spread(-FAR + 1)
+        )
+        store(node, MIDDLE, outer + v, pick(unsold, least, middle))
+    for a in range(arcs + others):
+        at, o, v = _limited_lane(a, arcs, node, arc)
+        unsold = node[BOTTOM, outer + v] <= -FAR and node[TOP, outer + v] < FAR
+        if arc[at].has_room == 1 and unsold and abs(node[MIDDLE, outer + o]) < FAR:
+            landed = node[MIDDLE, outer + o] + 2 * (arc[at].ticks + charged[o, v - all_places])
+            node[MIDDLE, outer + v] = min(node[MIDDLE, outer + v], landed)
+
+
+@compiled
+def _note_reach(g, places, nodes, all_nodes, outer, arcs, others, ticks, node, arc, noted):
+    """Note which demand nodes asks can reach, and the status of those without orders."""
+    all_places = len(ticks) // 2
+    for v in range(all_places, all_nodes, 8):
+        reached = spread(np.int64(0))
+        for o in range(places):
+            live = spread(-np.int64(node[LIVE, o] != 0))
+            reached |= live & (load(ticks, node[SEAT, o], v - all_places) < spread(INF))
+        store(node, REACHED, outer + v, reached)
+    for a in range(arcs + others):
+        at, tail, head = _limited_lane(a, arcs, node, arc)
+        if node[LIVE, outer + tail] != 0 and arc[at].lots > 0:
+            node[REACHED, outer + head] = -1
+    if nodes < all_nodes:
+        for v in range(all_nodes):
+            status = NO_TRADE if node[REACHED, outer + v] == 0 else DEMAND_SHORT
+            noted[0, g, v], noted[1, g, v] = -1, -1
+            noted[2, g, v] = status if v >= all_places else -1
     for v in range(nodes):
-        below, above = node[BOTTOM, v] > -FAR, node[TOP, v] < FAR
-        if not (below and above):
-            node[MIDDLE, v] = INF if v < places else -INF
-            if below:
-                node[MIDDLE, v] = 2 * node[BOTTOM, v]
-            elif above:
-                node[MIDDLE, v] = 2 * node[TOP, v]
-    for o in range(places):
-        if node[TOP, o] >= FAR:
-            for d in range(demands):
-                v = places + d
-                if ticks[o, d] < INF and node[BOTTOM, v] > -FAR:
-                    landed = node[MIDDLE, v] - 2 * (ticks[o, d] + charged[o, d])
-                    node[MIDDLE, o] = max(node[MIDDLE, o], landed)
-    for a in range(arcs):
-        o, v = arc[a].tail, arc[a].head
-        if arc[a].has_room == 1 and node[TOP, o] >= FAR and node[BOTTOM, v] > -FAR:
-            landed = node[MIDDLE, v] - 2 * (arc[a].ticks + charged[o, v - places])
-            node[MIDDLE, o] = max(node[MIDDLE, o], landed)
-    for v in range(places, places + demands):
-        if node[BOTTOM, v] <= -FAR and node[TOP, v] < FAR:
-            d = v - places
-            for o in range(places):
-                if ticks[o, d] < INF and abs(node[MIDDLE, o]) < FAR:
-                    landed = node[MIDDLE, o] + 2 * (ticks[o, d] + charged[o, d])
-                    node[MIDDLE, v] = min(node[MIDDLE, v], landed)
-            for a in range(arcs):
-                o = arc[a].tail
-                if arc[a].has_room == 1 and arc[a].head == v and abs(node[MIDDLE, o]) < FAR:
-                    landed = node[MIDDLE, o] + 2 * (arc[a].ticks + charged[o, d])
-                    node[MIDDLE, v] = min(node[MIDDLE, v], landed)
+        seat = node[SEAT, v]
+        node[REACHED, v], noted[2, g, seat] = node[REACHED, outer + seat], -1
 
 
 @compiled
 def publish(
-    g, weight, unit, shift, nodes, arcs, in_use, ticks, charged, block_node, slot_order, first,
-    middle, last, order, offered_t, node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted,
-    certificate,
+    g, weight, unit, shift, places, nodes, inner, arcs, in_use, ticks, charged, block_node,
+    slot_order, first, middle, last, order, offered_t, node, arc, trade, ask_fill_t, bid_fill_t,
+    flow_and_rent, noted, certificate,
 ):  # fmt: skip
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
 
@@ -319,7 +408,7 @@ def publish(
     max(0, gain) times its limit less gain times its use, and nothing where slackness holds. Orders
     are gone through for it only if filling them found one that may break it.
     """
-    places = len(ticks)
+    all_places = flow_and_rent.shape[2]
     suspect = _fill(
         0, places, 1, first, middle, first, weight, shift, block_node, slot_order, order, offered_t,
         node, ask_fill_t,
@@ -328,7 +417,7 @@ def publish(
         places, nodes, -1, middle, last, first, weight, shift, block_node, slot_order, order,
         offered_t, node, bid_fill_t,
     )  # fmt: skip
-    _note_status(g, nodes, arcs, ticks, node, arc, noted)
+    _note_status(g, places, nodes, node, noted)
     gap, worst = np.int64(0), 0.0
     if suspect:
         for v in range(nodes):
@@ -337,11 +426,13 @@ def publish(
     for i in range(in_use):
         o, v, lots = trade[i].tail, trade[i].head, trade[i].lots
         d = v - places
-        flow_and_rent[0, g, o, d] += weight * (lots / LOTS_PER_T)
+        head = node[SEAT, v] - all_places
+        flow_and_rent[0, g, node[SEAT, o], head] += weight * (lots / LOTS_PER_T)
         node[BALANCE, o] -= lots
         node[BALANCE, v] -= lots
-        if ticks[o, d] < INF:
-            gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * (ticks[o, d] + charged[o, d])
+        c = ticks[inner + o, d] + charged[inner + o, d]
+        if ticks[inner + o, d] < INF:
+            gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * c
             gap -= gain * lots
             worst = max(worst, -np.float64(gain) * lots)
     for a in range(arcs):
@@ -352,8 +443,8 @@ def publish(
     for v in range(nodes):
         setter = node[SETTER, v]
         named = np.int64(-1) if setter == NOBODY else node[EXTRA, setter]
-        noted[0, g, v] = named if setter < places else -1
-        noted[1, g, v] = named if setter >= places else -1
+        noted[0, g, node[SEAT, v]] = named if setter < places else -1
+        noted[1, g, node[SEAT, v]] = named if setter >= places else -1
     excess = np.int64(0)
     for v in range(nodes):
         excess = max(excess, abs(node[BALANCE, v]))
@@ -461,24 +552,15 @@ def _untaken(v, sign, shift, order, node):
 
 
 @compiled
-def _note_status(g, nodes, arcs, ticks, node, arc, noted):
+def _note_status(g, places, nodes, node, noted):
     """Note the status of demand nodes; the docstring of the package says what each means."""
-    places, nothing = len(ticks), spread(np.int64(0))
-    for v in range(places, nodes, 8):
-        reached = nothing
-        for o in range(places):
-            live = spread(-np.int64(node[LIVE, o] != 0))
-            reached |= live & (load(ticks, o, v - places) < spread(INF))
-        store(node, GAP, v, reached)
-    for a in range(arcs):
-        if node[LIVE, arc[a].tail] != 0 and arc[a].lots > 0:
-            node[GAP, arc[a].head] = -1
+    nothing = spread(np.int64(0))
     for v in range(places, nodes, 8):
         # the highest bids are served in full if any is
         root = (load(node, PARENT, v) == count_from(v)) & (nothing < load(node, ROOM, v))
         served = root & (load(node, FLOW, v) == nothing)
         served |= load(node, HIGH, v) < spread(FAR)
-        reached, asked = load(node, GAP, v), nothing < load(node, LIVE, v)
+        reached, asked = load(node, REACHED, v), nothing < load(node, LIVE, v)
         unasked = pick(reached, spread(DEMAND_SHORT), spread(NO_TRADE))
         unserved = pick(reached, spread(NO_TRADE), spread(SUPPLY_SHORT))
         found = pick(asked, unserved, unasked)
@@ -486,5 +568,5 @@ def _note_status(g, nodes, arcs, ticks, node, arc, noted):
         store(node, GAP, v, pick(nothing < load(node, BALANCE, v), delivered, found))
     for v in range(places, nodes):
         # of several solutions: served only if served in all, short if delivered in one only
-        found, known = node[GAP, v], noted[2, g, v]
-        noted[2, g, v] = found if known < 0 or known == found else SUPPLY_SHORT
+        found, known = node[GAP, v], noted[2, g, node[SEAT, v]]
+        noted[2, g, node[SEAT, v]] = found if known < 0 or known == found else SUPPLY_SHORT

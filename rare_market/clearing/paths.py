@@ -30,11 +30,10 @@ from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
 
 
 @compiled_with_arrays
-def trade_by_paths(arcs, nodes, tie_weight, order, cost, node, arc):
+def trade_by_paths(places, nodes, inner, arcs, tie_weight, order, cost, node, arc):
     """Solve one good; see :func:`rare_market.clearing.simplex.search`."""
-    places = len(cost)
     demands = nodes - places
-    cost, flow = cost[:, :demands].copy(), np.zeros((places, demands), np.int64)
+    cost, flow = cost[:places, :demands].copy(), np.zeros((places, demands), np.int64)
     room = np.full((places, demands), UNLIMITED)
     for a in range(arcs):
         o, d = arc[a].tail, arc[a].head - places
@@ -62,7 +61,7 @@ def trade_by_paths(arcs, nodes, tie_weight, order, cost, node, arc):
             changed = False
             for o in range(places):
                 for d in range(demands):
-                    v, c, w = places + d, cost[o, d], tie_weight[o, d]
+                    v, c, w = places + d, cost[o, d], tie_weight[inner + o, d]
                     saved, heavier = reach[v] - reach[o] - c, weight[o] + w - weight[v]
                     forward = c < INF and flow[o, d] < room[o, d] and reach[o] < INF
                     if forward and _better(saved, heavier):

@@ -77,12 +77,14 @@ PRICE, LOTS, ORDER_ROWS = range(3)
 # are its next orders below the price (used up) and from the price on (untouched). INSIDE names its
 # tree by the root; GAP and EXTRA are scratch of the search. The rest is the answer: ends and middle
 # of the price interval, in ticks and half ticks, whose order is the SETTER of the price, whether no
-# other lane can narrow the interval (SETTLED), the balance in lots, and the limits up to which an
-# order is filled (BAR) and would gain (EDGE).
+# other lane can narrow the interval (SETTLED), whether asks can reach it (REACHED), the balance in
+# lots, and the limits up to which an order is filled (BAR) and would gain (EDGE).
+# Nodes without orders in the book cannot trade: they are left out here, and quoted in a table of
+# all nodes of the good. SEAT is a node's number there.
 (
-    _, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
-    BOTTOM, TOP, MIDDLE, SETTER, SETTLED, BALANCE, BAR, EDGE, NODE_ROWS,
-) = range(22)  # fmt: skip
+    _, SEAT, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
+    BOTTOM, TOP, MIDDLE, SETTER, SETTLED, REACHED, BALANCE, BAR, EDGE, NODE_ROWS,
+) = range(24)  # fmt: skip
 
 
 def _record(index: str, number: str) -> np.dtype[Any]:
@@ -176,18 +178,23 @@ def _problem_of(first, last, block_size, slot_order, quantity_t, limit):
 
 
 @compiled
-def read_lanes(g, demands, useful, unit_shift, lane_cost, lane_limit_t, ticks, arc):
+def read_lanes(
+    g, places, nodes, inner, useful, unit_shift, lane_cost, lane_limit_t, ticks, weight, node, arc,
+):  # fmt: skip
     """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
 
-    Returns a problem code, the number of limited lanes, and the span of the costs of use.
+    Those between nodes with orders stand in `ticks` again from row `inner` on, as do their weights
+    of ties, and from the beginning of `arc`; its others stand from its end, and name nodes by their
+    seats. Returns a problem code, how many there are of both, and the span of the costs of use.
     """
-    places, columns = ticks.shape
+    all_places, columns = len(ticks) // 2, ticks.shape[1]
+    demands = lane_cost.shape[1] // all_places
     nothing, most, far = spread(np.int64(0)), spread(LARGEST_QUANTITY_T), spread(INF)
     largest_cost = 2 * LARGEST_PRICE_USD_PER_KG
-    low, high, limited, arcs = nothing, nothing, nothing, 0
+    low, high, limited = nothing, nothing, nothing
     fine = spread(np.int64(-1))
     fine_limit = fine
-    for o in range(places):
+    for o in range(all_places):
         for d in range(0, columns, 8):
             usd_per_kg = load_some(lane_cost, g, o * demands + d, demands - d, np.inf)
             limit_t = load_some(lane_limit_t, g, o * demands + d, demands - d, np.inf)
@@ -198,17 +205,42 @@ def read_lanes(g, demands, useful, unit_shift, lane_cost, lane_limit_t, ticks, a
             c = pick(spread(largest_cost) < usd_per_kg, far, c)
             low, high = smaller(low, c), larger(high, pick(c < spread(useful), c, nothing))
             store(ticks, o, d, c)
+    arcs, others = 0, 0
     if some(limited):
         for o in range(places):
+            for v in range(places, nodes):
+                tail, d = node[SEAT, o], node[SEAT, v] - all_places
+                limit_t = lane_limit_t[g, tail * demands + d]
+                if limit_t <= LARGEST_QUANTITY_T and ticks[tail, d] < INF:
+                    _note_arc(arcs, o, v, ticks[tail, d], limit_t, arc)
+                    ticks[tail, d] = INF
+                    arcs += 1
+        for o in range(all_places):
             for d in range(demands):
                 limit_t = lane_limit_t[g, o * demands + d]
                 if limit_t <= LARGEST_QUANTITY_T and ticks[o, d] < INF:
-                    arc[arcs].tail, arc[arcs].head = o, places + d
-                    arc[arcs].ticks, arc[arcs].lots = ticks[o, d], to_lots(limit_t)
+                    others += 1
+                    _note_arc(len(arc) - others, o, all_places + d, ticks[o, d], limit_t, arc)
                     ticks[o, d] = INF
-                    arcs += 1
+    if inner > 0:
+        for o in range(places):
+            row, tail = inner + o, node[SEAT, o]
+            for d in range(0, nodes - places, 8):
+                store(ticks, row, d, far)
+            for v in range(places, nodes):
+                d, head = v - places, node[SEAT, v] - all_places
+                ticks[row, d], weight[row, d] = ticks[tail, head], weight[tail, head]
     problem = OK if bits(fine_limit) == ALL else BAD_FLOW_LIMIT
-    return problem if bits(fine) == ALL else BAD_COST, arcs, largest(high) - smallest(low)
+    problem = problem if bits(fine) == ALL else BAD_COST
+    return problem, arcs, others, largest(high) - smallest(low)
+
+
+@compiled
+def _note_arc(a, tail, head, ticks, limit_t, arc):
+    """Write down a limited lane."""
+    arc[a].tail, arc[a].head = tail, head
+    arc[a].ticks, arc[a].lots = ticks, to_lots(limit_t)
+    arc[a].has_room = 1 if arc[a].lots > 0 else 0
 
 
 @compiled
@@ -224,19 +256,20 @@ def grains(bound, places):
 
 
 @compiled
-def price_lanes(arcs, useful, shift, tie_shift, tie_weight, rent, ticks, cost, arc):
+def price_lanes(
+    places, nodes, inner, arcs, useful, shift, tie_shift, weight, rent, ticks, cost, arc
+):  # fmt: skip
     """Write the costs, with the rents of quotas, in grains less the tie weights.
 
     A cost from `useful` on cannot be borne; such lanes are closed, since it might not fit either.
     """
-    places, columns = ticks.shape
     for o in range(places):
-        for d in range(0, columns, 8):
-            c = load(ticks, o, d) + load(rent, o, d)
-            grain = (c << spread(shift)) - (load(tie_weight, o, d) >> spread(tie_shift))
+        for d in range(0, nodes - places, 8):
+            c = load(ticks, inner + o, d) + load(rent, o, d)
+            grain = (c << spread(shift)) - (load(weight, inner + o, d) >> spread(tie_shift))
             store(cost, o, d, pick(c < spread(useful), grain, spread(INF)))
     for a in range(arcs):
         o, d = arc[a].tail, arc[a].head - places
         c = arc[a].ticks + rent[o, d]
-        grain = (c << shift) - (tie_weight[o, d] >> tie_shift)
+        grain = (c << shift) - (weight[inner + o, d] >> tie_shift)
         arc[a].cost = grain if c < useful else INF

@@ -18,6 +18,7 @@ from rare_market.clearing.problem import (
     PARENT,
     PRICE,
     ROOM,
+    SEAT,
     STEP,
 )
 
@@ -60,16 +61,33 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
 
 
 @compiled
-def charge(g, classes, counted, rent, charged):
-    """Write the sum of the rents of the quotas that count each lane."""
-    places = len(charged)
+def charge(g, classes, places, nodes, inner, counted, rent, node, charged):
+    """Write the sum of the rents of the quotas that count each lane between nodes with orders."""
+    all_places = counted.shape[2]
+    for o in range(places):
+        for v in range(places, nodes):
+            place = (node[SEAT, v] - all_places) // classes
+            charged[inner + o, v - places] = _rents(g, node[SEAT, o], place, counted, rent)
+
+
+@compiled
+def charge_all(g, classes, counted, rent, charged):
+    """Write it for all lanes."""
+    places = counted.shape[2]
     for o in range(places):
         for p in range(places):
-            total = np.int64(0)
-            for k in range(len(counted)):
-                total += rent[k] if counted[k, g, o, p] else 0
+            rents = _rents(g, o, p, counted, rent)
             for d in range(p * classes, (p + 1) * classes):
-                charged[o, d] = total
+                charged[o, d] = rents
+
+
+@compiled
+def _rents(g, o, p, counted, rent):
+    """Sum the rents of the quotas that count what goes from one place to another."""
+    rents = np.int64(0)
+    for k in range(len(counted)):
+        rents += rent[k] if counted[k, g, o, p] else 0
+    return rents
 
 
 @compiled
@@ -86,14 +104,15 @@ def exact_value(use: np.ndarray) -> int:
 
 @compiled
 def add_use(
-    g, classes, shift, nodes, in_use, arcs, counted, ticks, order, node, arc, trade, use
+    g, classes, shift, places, nodes, inner, in_use, arcs, counted, ticks, order, node, arc, trade,
+    use,
 ):  # fmt: skip
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
     The value does not fit a word. It is summed modulo 2^64 and in coarse units, each cut to a whole
     number: neither depends on the order of the terms, and :func:`exact_value` needs no more.
     """
-    places, quotas = len(ticks), len(counted)
+    quotas, all_places = len(counted), counted.shape[2]
     value, coarse = np.int64(0), np.int64(0)
     for v in range(nodes):
         sign = -1 if v < places else 1
@@ -108,11 +127,12 @@ def add_use(
             value, coarse = value + low, coarse + high
     for i in range(in_use):
         o, d, lots = trade[i].tail, trade[i].head - places, trade[i].lots
-        if ticks[o, d] < INF:
-            low, high = _worth(-ticks[o, d], lots)
+        if ticks[inner + o, d] < INF:
+            low, high = _worth(-ticks[inner + o, d], lots)
             value, coarse = value + low, coarse + high
+        tail, place = node[SEAT, o], (node[SEAT, places + d] - all_places) // classes
         for k in range(quotas):
-            use[k] += lots if counted[k, g, o, d // classes] else 0
+            use[k] += lots if counted[k, g, tail, place] else 0
     for a in range(arcs):
         low, high = _worth(-arc[a].ticks, arc[a].flow)
         value, coarse = value + low, coarse + high

@@ -22,7 +22,6 @@ from rare_market.clearing.eights import (
     larger,
     largest,
     load,
-    load_some,
     lowest_bit,
     pick,
     smaller,
@@ -61,7 +60,7 @@ _FARTHEST = np.int64(3 << 58)  # no real order or lane is as far
 
 @compiled
 def start(
-    g, places, nodes, shift, lowest, highest, unit_shift, hint, arcs, block_node, first, middle,
+    places, nodes, shift, lowest, highest, unit_shift, hinted, arcs, block_node, first, middle,
     last, order, cost, node, arc, masked,
 ):  # fmt: skip
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
@@ -73,13 +72,10 @@ def start(
     guess, tick = spread((lowest + highest) >> 1), np.int64(1) << shift
     nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
     for v in range(0, nodes, 8):
-        own, ticks = count_from(v), guess
-        if len(hint) > 0:
-            usd_per_kg = load_some(hint, g, v, nodes - v, np.nan)
-            known = usd_per_kg == usd_per_kg
-            usd_per_kg = within(usd_per_kg, LARGEST_PRICE_USD_PER_KG)
-            ticks = pick(known, ticks_of(usd_per_kg, unit_shift), guess)
-            ticks = smaller(larger(ticks, spread(lowest)), spread(highest))
+        own, usd_per_kg = count_from(v), load(hinted, 0, v)
+        ticks = ticks_of(within(usd_per_kg, LARGEST_PRICE_USD_PER_KG), unit_shift)
+        ticks = pick(usd_per_kg == usd_per_kg, ticks, guess)
+        ticks = smaller(larger(ticks, spread(lowest)), spread(highest))
         dead = pick(own < spread(places), far, near)
         live = nothing < load(node, LIVE, v)
         store(node, PRICE, v, pick(live, ticks << spread(shift), dead))
@@ -308,7 +304,7 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
                 node[EXTRA, tail] += size if filling else -size
                 arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
             elif lane_gap < _FARTHEST:
-                tail, head = _lane(lane_gap, piece, rises, places, cost, node, masked)
+                tail, head = _lane(lane_gap, piece, rises, places, nodes, cost, node, masked)
                 enter, outer = (head, tail) if rises else (tail, head)
                 gap, entering, flow, room = lane_gap, -1, np.int64(0), UNLIMITED
                 break
@@ -352,12 +348,12 @@ def is_tied(places, nodes, arcs, cost, node, arc):
 
 
 @compiled
-def _lane(gap, piece, rises, places, cost, node, masked):
+def _lane(gap, piece, rises, places, nodes, cost, node, masked):
     """Return tail and head of the unlimited lane that is indifferent after `gap`."""
     for o in range(places):
         if (node[INSIDE, o] == piece) != rises:
             beyond = spread(gap - node[PRICE, o])
-            for d in range(0, cost.shape[1], 8):
+            for d in range(0, nodes - places, 8):
                 found = bits(load(cost, o, d) - load(masked, 0, d) == beyond)
                 if found:
                     return o, places + d + lowest_bit(found)
