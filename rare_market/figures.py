@@ -82,6 +82,8 @@ def price_paths(comparison: Comparison) -> Figure:
             axes.set_title(name)
             _mark_policies(comparison, name, axes)
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
+        for axes in panels.flat[len(names) - columns : len(names)]:  # the lowest of each column
+            axes.tick_params(labelbottom=True)
         panels[0, 0].set_ylim(bottom=0)
         figure.supylabel("NdPr oxide price (USD/kg, real 2024)", fontsize=8)
         handles = [

@@ -57,6 +57,17 @@ def test_the_floor_is_drawn_where_there_is_one(comparison):
     assert all(axes.get_ylim()[1] > 110 for axes in floors)
 
 
+def test_the_lowest_panel_of_every_column_names_its_years(comparison):
+    """Five worlds leave the last place of two rows of three empty."""
+    figure = figures.price_paths(comparison)
+    figure.canvas.draw()
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    lowest = {round(axes.get_position().x0, 3): axes for axes in shown}
+    assert len(lowest) == 3
+    for axes in lowest.values():
+        assert axes.get_xticklabels()  # those that are shown
+
+
 def test_saved_twice_they_are_the_same_bytes_and_carry_provenance(comparison, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

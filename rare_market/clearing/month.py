@@ -94,11 +94,8 @@ def clear_goods(
     tables = np.zeros((3, 2 * all_places, columns), np.int64)
     ticks, charged, weight = tables[0], tables[1], tables[2]
     weight[:all_places] = tie_weight
-    cost, extra = (
-        np.empty((all_places, columns), np.int64),
-        np.zeros((all_places, columns), np.int64),
-    )
-    scratch = np.empty((1, columns), np.int64)
+    cost, scratch = np.empty((all_places, columns), np.int64), np.empty((1, columns), np.int64)
+    extra = np.zeros((all_places, columns), np.int64)
     prices, hinted = np.empty((3, all_nodes + 8)), np.full((1, all_nodes + 24), np.nan)
     cost_rows, limit_rows = lane_cost.reshape((-1, lanes)), lane_limit_t.reshape((-1, lanes))
     for g in which:
@@ -111,7 +108,8 @@ def clear_goods(
         places, nodes = np.int64(sellers[g]), end - begin
         first, last = np.int64(node_start[begin]), np.int64(node_start[end])
         middle = np.int64(node_start[begin + places])
-        # where all nodes have orders these are the same
+        # from which row on the lanes between nodes with orders stand, and from which column on all
+        # nodes; where all have orders they are the same
         whole = nodes == all_nodes
         inner, outer = (0, 0) if whole else (all_places, width)
         for v in range(nodes + 1):
