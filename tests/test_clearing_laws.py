@@ -81,6 +81,33 @@ def test_hints_and_the_order_of_orders_change_no_bit(market, seed):
 
 
 @few
+@given(markets(max_goods=3, quotas=True), numbers)
+def test_nodes_without_orders_are_like_nodes_with_orders_of_nothing(market, seed):
+    """To the bit: the clearing leaves out the former and goes through the latter."""
+    rng = np.random.default_rng(seed)
+    nodes = market.places * market.buyer_classes
+    asks, bids = len(market.ask_good), len(market.bid_good)
+    good, place = np.divmod(np.arange(market.goods * market.places), market.places)
+    bid_good, node = np.divmod(np.arange(market.goods * nodes), nodes)
+    full = market._replace(
+        ask_good=np.append(market.ask_good, good),
+        ask_place=np.append(market.ask_place, place),
+        ask_quantity_t=np.append(market.ask_quantity_t, np.zeros(len(good))),
+        ask_limit_usd_per_kg=np.append(market.ask_limit_usd_per_kg, rng.normal(size=len(good))),
+        bid_good=np.append(market.bid_good, bid_good),
+        bid_node=np.append(market.bid_node, node),
+        bid_quantity_t=np.append(market.bid_quantity_t, np.zeros(len(node))),
+        bid_limit_usd_per_kg=np.append(market.bid_limit_usd_per_kg, rng.normal(size=len(node))),
+    )
+    result, padded = market.clear(), full.clear()
+    assert same_bits(result, padded, skip=("ask_fill_t", "bid_fill_t")) == []
+    np.testing.assert_array_equal(result.ask_fill_t, padded.ask_fill_t[:asks])
+    np.testing.assert_array_equal(result.bid_fill_t, padded.bid_fill_t[:bids])
+    assert not padded.ask_fill_t[asks:].any()
+    assert not padded.bid_fill_t[bids:].any()
+
+
+@few
 @given(markets(max_goods=1), numbers)
 def test_more_supply_lowers_and_more_demand_raises_every_price(market, seed):
     rng = np.random.default_rng(seed)
