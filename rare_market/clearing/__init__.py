@@ -129,12 +129,11 @@ class BookLayout(NamedTuple):
     asks: int
     bids: int
     good: np.ndarray  # 0, 1, ...
-    plan: (
-        np.ndarray
-    )  # of nodes with orders, which stand in blocks of eight: the parts below, joined
-    # [good + 1] first node of each good; [good] how many of them are supply nodes; [node + 1] first
-    # block of each; [node] its number among all of its good; [block] node within its good, then
-    # number of orders; [block * 8] index of the ask or bid, the block's first where there is none
+    # Nodes with orders, which stand in blocks of eight; joined: [good + 1] first node of each good;
+    # [good] how many of them are supply nodes; [node + 1] first block of each; [node] its seat, the
+    # number among all of its good; [block] node within its good, then number of orders; [block * 8]
+    # index of the ask or bid, the block's first where there is none.
+    plan: np.ndarray
     tie_weight: np.ndarray  # [origin, demand node], the latter filled up to eights
     shapes: list[tuple[int, ...]]  # of what `clear` is given
     no_hint: np.ndarray
@@ -331,9 +330,9 @@ def book_layout(
     key = np.concatenate([ask_good * nodes + ask_place, bid_good * nodes + places + bid_node])
     by_node = np.argsort(key, kind="stable")
     known, orders = np.unique(key, return_counts=True)
-    good, number = known // nodes, known % nodes
+    good, seat = known // nodes, known % nodes
     good_start = np.searchsorted(good, np.arange(goods + 1))
-    sellers = np.bincount(good[number < places], minlength=goods)
+    sellers = np.bincount(good[seat < places], minlength=goods)
     node_start = np.append(0, np.cumsum(-(-orders // 8)))
     block_node = np.repeat(np.arange(len(known)), np.diff(node_start))
     blocks_before = np.arange(len(block_node)) - node_start[block_node]
@@ -354,7 +353,7 @@ def book_layout(
         np.arange(goods),
         np.concatenate(
             [
-                *(good_start, sellers, node_start, number),
+                *(good_start, sellers, node_start, seat),
                 *(block_node - good_start[good[block_node]], block_size, index),
             ]
         ).astype(np.uint32),

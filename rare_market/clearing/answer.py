@@ -218,10 +218,9 @@ def quote_prices(
     g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices, flow_and_rent,
     quoted, noted, certificate,
 ):  # fmt: skip
-    """Take the middle of every interval, and publish prices and rents.
+    """Take the middle of every interval, and publish prices, rents and the status of absent nodes.
 
-    Nodes without orders are quoted as well: from column `outer` on `node` holds intervals and
-    middles of all, by their seats, and which have orders in the book (INSIDE) and in this month.
+    All nodes are quoted: from column `outer` on `node` holds them by their seats.
     """
     all_places, all_nodes = len(ticks) // 2, quoted.shape[2]
     far, near, one = spread(FAR), spread(-FAR), spread(np.int64(1))
@@ -289,7 +288,7 @@ def quote_prices(
 def _limited_lane(a, arcs, node, arc):
     """Say where limited lane number `a` stands and, by their seats, what it connects.
 
-    First come those between nodes with orders.
+    First come those between nodes in the book.
     """
     if a < arcs:
         return a, node[SEAT, arc[a].tail], node[SEAT, arc[a].head]
@@ -299,7 +298,7 @@ def _limited_lane(a, arcs, node, arc):
 
 @compiled
 def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
-    """Bound the prices of nodes without orders by the lanes from and to those that have some."""
+    """Bound the prices of absent nodes by the lanes from and to those in the book."""
     all_places = len(ticks) // 2
     for v in range(all_places, all_nodes, 8):
         top, least = load(node, TOP, outer + v), spread(INF)
@@ -316,7 +315,8 @@ def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
                 most = larger(most, load(node, BOTTOM, outer + v) - c)
             node[BOTTOM, outer + o] = largest(most)
     for k in range(others):
-        at, tail, head = _limited_lane(k, 0, node, arc)
+        at = len(arc) - 1 - k
+        tail, head = np.int64(arc[at].tail), np.int64(arc[at].head)
         c = arc[at].ticks + charged[tail, head - all_places]
         if arc[at].has_room == 1 and node[INSIDE, outer + head] == 0:
             node[TOP, outer + head] = min(node[TOP, outer + head], node[TOP, outer + tail] + c)
@@ -328,7 +328,7 @@ def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
 
 @compiled
 def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc):
-    """Quote the nodes without orders of their own.
+    """Quote the nodes whose interval is open at an end, because they are absent, idle or cut off.
 
     First the origins, at what the dearest buyer would leave them, then the demand nodes, at the
     cheapest landed price. Where there is no lane its cost puts either out of range.
@@ -374,7 +374,7 @@ def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node,
 
 @compiled
 def _note_reach(g, places, nodes, all_nodes, outer, arcs, others, ticks, node, arc, noted):
-    """Note which demand nodes asks can reach, and the status of those without orders."""
+    """Note which demand nodes asks can reach, and the status of absent ones."""
     all_places = len(ticks) // 2
     for v in range(all_places, all_nodes, 8):
         reached = spread(np.int64(0))

@@ -87,10 +87,10 @@ def clear_goods(
     slots = len(slot_order)
     order, offered_t = np.empty((ORDER_ROWS, slots), np.int64), np.empty((1, slots))
     width = all_nodes + columns + 24
-    node = np.zeros((NODE_ROWS, 2 * width), np.int64)  # those with orders, then all of the good
+    node = np.zeros((NODE_ROWS, 2 * width), np.int64)  # those in the book, then all of the good
     arc, trades = np.empty(lanes, LIMITED), np.empty((lanes + all_nodes) * (solutions + 1), TRADE)
     trade, carrying = trades[: lanes + all_nodes], trades[lanes + all_nodes :]
-    # lanes between all nodes, and then those between nodes with orders
+    # lanes between all nodes, and then those between nodes in the book
     tables = np.zeros((3, 2 * all_places, columns), np.int64)
     ticks, charged, weight = tables[0], tables[1], tables[2]
     weight[:all_places] = tie_weight
@@ -108,12 +108,13 @@ def clear_goods(
         places, nodes = np.int64(sellers[g]), end - begin
         first, last = np.int64(node_start[begin]), np.int64(node_start[end])
         middle = np.int64(node_start[begin + places])
-        # from which row on the lanes between nodes with orders stand, and from which column on all
-        # nodes; where all have orders they are the same
+        # from which row on the lanes between nodes in the book stand, and from which column on all
+        # nodes; where none is absent they are the same
         whole = nodes == all_nodes
         inner, outer = (0, 0) if whole else (all_places, width)
-        for v in range(nodes + 1):
+        for v in range(nodes):
             node[FIRST, v], node[SEAT, v] = 8 * (node_start[begin + v] - first), seats[begin + v]
+        node[FIRST, nodes] = 8 * (last - first)
         if len(hint) > 0 and whole:
             for v in range(0, nodes, 8):
                 store(hinted, 0, v, load_some(hint, g, v, nodes - v, np.nan))

@@ -44,7 +44,7 @@ RENT_UNIT = np.int64(4)  # with quotas prices are counted in quarters of a tick
 
 GRAIN_BITS = 57  # prices stay below 2^57 grains, so that sums with the marks below stay apart
 INF = np.int64(1 << 61)  # no lane, no bound
-FAR = np.int64(1 << 60)  # below it in size: a real price; a node without orders is priced at it
+FAR = np.int64(1 << 60)  # below it in size: a real price; an idle node is priced at it
 UNLIMITED = np.int64(1 << 62)
 
 (
@@ -71,16 +71,18 @@ PROBLEMS = {
 # node's last block, and orders of no quantity, have no lots and lie FAR. Limit in grains (in ticks
 # when read) and quantity in lots; the quantity in t is kept apart.
 PRICE, LOTS, ORDER_ROWS = range(3)
-# The nodes of a good: a column each. Its slots start at FIRST, and it is LIVE if one has lots; its
-# price is in grains; the lane to its parent (ARC: the limited lane, or -1) carries FLOW of at most
-# ROOM. A root is its own parent, and its link is an order of limit STEP, used in part. LOW and HIGH
-# are its next orders below the price (used up) and from the price on (untouched). INSIDE names its
-# tree by the root; GAP and EXTRA are scratch of the search. The rest is the answer: ends and middle
-# of the price interval, in ticks and half ticks, whose order is the SETTER of the price, whether no
-# other lane can narrow the interval (SETTLED), whether asks can reach it (REACHED), the balance in
-# lots, and the limits up to which an order is filled (BAR) and would gain (EDGE).
-# Nodes without orders in the book cannot trade: they are left out here, and quoted in a table of
-# all nodes of the good. SEAT is a node's number there.
+# The nodes of a good: a column each. Its slots start at FIRST, and it is LIVE if one has lots, else
+# idle; its price is in grains; the lane to its parent (ARC: the limited lane, or -1) carries FLOW
+# of at most ROOM. A root is its own parent, and its link is an order of limit STEP, used in part.
+# LOW and HIGH are its next orders below the price (used up) and from the price on (untouched).
+# INSIDE names its tree by the root; GAP and EXTRA are scratch of the search. The rest is the
+# answer: ends and middle of the price interval, in ticks and half ticks, whose order is the SETTER
+# of the price, whether no other lane can narrow the interval (SETTLED), whether asks can reach it
+# (REACHED), the balance in lots, and the limits up to which an order is filled (BAR) and would gain
+# (EDGE).
+# Nodes without orders in the book are absent: they cannot trade, and only their quotes are wanted.
+# SEAT is a node's number among all of the good. By it all have a second column further on in the
+# same table, unless none is absent, with the answer's rows, LIVE, and INSIDE: -1 if not absent.
 (
     _, SEAT, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
     BOTTOM, TOP, MIDDLE, SETTER, SETTLED, REACHED, BALANCE, BAR, EDGE, NODE_ROWS,
@@ -95,6 +97,8 @@ def _record(index: str, number: str) -> np.dtype[Any]:
 
 # A limited lane: cost in ticks and in grains, limit in lots, whether it is empty, full or in a
 # tree, its flow; of all solutions whether it has room in one, and the most it carries; its gain.
+# Of one from or to an absent node, which never carries anything, what is not cost, limit, room and
+# gain is not written, and its ends are seats.
 LIMITED = _record("tail head", "ticks cost lots state flow has_room most gain")
 # A lane in use.
 TRADE = _record("tail head", "lots")
@@ -133,8 +137,8 @@ def read_orders(
 ):  # fmt: skip
     """Read the orders of the blocks from `first` to `last`, limits still in ticks.
 
-    `base` is the first block of the good. Returns a problem code (of the asks), whether all is
-    known, and the range of limits.
+    `base` is the first block of the good. Returns a problem code (of the asks) and the range of
+    limits.
     """
     nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
     lowest, highest, negative = far, near, nothing
@@ -183,9 +187,10 @@ def read_lanes(
 ):  # fmt: skip
     """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
 
-    Those between nodes with orders stand in `ticks` again from row `inner` on, as do their weights
-    of ties, and from the beginning of `arc`; its others stand from its end, and name nodes by their
-    seats. Returns a problem code, how many there are of both, and the span of the costs of use.
+    Those between nodes in the book stand in `ticks` again from row `inner` on, as do their weights
+    of ties, and from the beginning of `arc`; other limited lanes stand from its end. Returns a
+    problem code, how many limited lanes there are in the book and others, and the span of the
+    costs of use.
     """
     all_places, columns = len(ticks) // 2, ticks.shape[1]
     demands = lane_cost.shape[1] // all_places

@@ -62,7 +62,7 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
 
 @compiled
 def charge(g, classes, places, nodes, inner, counted, rent, node, charged):
-    """Write the sum of the rents of the quotas that count each lane between nodes with orders."""
+    """Write the sum of the rents of the quotas that count each lane between nodes in the book."""
     all_places = counted.shape[2]
     for o in range(places):
         for v in range(places, nodes):

@@ -66,7 +66,7 @@ def start(
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
 
     Roots start with a step of no lots at their price, so that any prices can start the search.
-    Nodes without orders get prices at which they can never join. The asks are in the blocks from
+    Idle nodes get prices at which they can never join. The asks are in the blocks from
     `first` to `middle`, the bids in those up to `last`.
     """
     guess, tick = spread((lowest + highest) >> 1), np.int64(1) << shift
