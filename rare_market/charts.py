@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from rare_market.dataset import read_data
 from rare_market.design import declared
-from rare_market.figures import BLUE, STYLE, VERMILLION, blank
+from rare_market.figures import BLUE, STYLE, VERMILLION, blank, panel_each
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.history import named_scenario
 from rare_market.validation import FOB, HISTORY, Scoreboard, price_record, quoted_goods
@@ -74,12 +74,8 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
     depths = sorted(rows["depth_share"].unique())
     durations = sorted(rows["duration_years"].unique())
     widest = float(rows["gain_musd"].abs().max()) / 1000.0 or 1.0
-    columns = min(3, len(game.packages))
-    lines = -(-len(game.packages) // columns)
     with mpl.style.context(STYLE):
-        figure, panels = blank(0.9 + 1.75 * lines, lines, columns, shared=True)
-        for axes in panels.flat[len(game.packages) :]:
-            axes.set_visible(False)
+        figure, panels = panel_each(len(game.packages), base_in=0.9, row_in=1.75)
         for p, (package, axes) in enumerate(zip(game.packages, panels.flat, strict=False)):
             own = rows[rows["package"] == package]
             grid = own.pivot(index="depth_share", columns="duration_years", values="gain_musd")
@@ -105,8 +101,6 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
                     color="white" if abs(value) > 0.6 * widest else "black",
                 )
             axes.grid(visible=False)
-            if p + columns >= len(game.packages):  # nothing is drawn below it
-                axes.tick_params(labelbottom=True)
             answer = best_response(game, p, confidence)
             of_all = f"of {len(game.strategies) - 1} strategies {answer.losing} lose"
             axes.set_title(
@@ -168,9 +162,7 @@ def past_prices(board: Scoreboard, scenario: str, basis: str = FOB) -> Figure | 
     moments = first + (np.arange(runs[0][side].shape[1]) + 0.5) / MONTHS_PER_YEAR
     until = moments < last
     with mpl.style.context(STYLE):
-        figure, panels = blank(0.4 + 1.75 * -(-len(shown) // 3), -(-len(shown) // 3), 3)
-        for axes in panels.flat[len(shown) :]:
-            axes.set_axis_off()
+        figure, panels = panel_each(len(shown), base_in=0.4, row_in=1.75, shared=False)
         for axes, good in zip(panels.flat, shown, strict=False):
             paths = np.array([run[side][goods.index(good)] for run in runs])[:, until]
             low, middle, high = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)

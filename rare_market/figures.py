@@ -50,6 +50,23 @@ def blank(
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared)
 
 
+def panel_each(
+    panels: int, base_in: float, row_in: float, *, shared: bool = True
+) -> tuple[Figure, np.ndarray]:
+    """Figure of so many panels, at most three a row, ``[row, column]``; seats left over are hidden.
+
+    The lowest panel of each column names the ticks of its abscissa, also above a hidden seat.
+    """
+    columns = min(3, panels)
+    rows = -(-panels // columns)
+    figure, grid = blank(base_in + row_in * rows, rows, columns, shared=shared)
+    for axes in grid.flat[panels:]:
+        axes.set_visible(False)
+    for axes in grid.flat[panels - columns : panels]:
+        axes.tick_params(labelbottom=True)
+    return figure, grid
+
+
 def _years(comparison: Comparison, months: int) -> np.ndarray:
     return comparison.scenario.start_year + (np.arange(months) + 0.5) / MONTHS_PER_YEAR
 
@@ -67,12 +84,8 @@ def price_paths(comparison: Comparison) -> Figure:
     inside = comparison.series["price_inside_usd_per_kg"]
     outside = comparison.series["price_outside_usd_per_kg"]
     names = [w.name for w in comparison.worlds if w.name != comparison.null]
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
     with mpl.style.context(STYLE):
-        figure, panels = blank(0.5 + 2.1 * rows, rows, columns, shared=True)
-        for axes in panels.flat[len(names) :]:
-            axes.set_visible(False)
+        figure, panels = panel_each(len(names), base_in=0.5, row_in=2.1)
         null = np.median(inside[comparison.null], axis=0)
         for name, axes in zip(names, panels.flat, strict=False):
             x = _years(comparison, inside[name].shape[1])
@@ -82,8 +95,6 @@ def price_paths(comparison: Comparison) -> Figure:
             axes.set_title(name)
             _mark_policies(comparison, name, axes)
             axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
-        for axes in panels.flat[len(names) - columns : len(names)]:  # the lowest of each column
-            axes.tick_params(labelbottom=True)
         panels[0, 0].set_ylim(bottom=0)
         figure.supylabel("NdPr oxide price (USD/kg, real 2024)", fontsize=8)
         handles = [
@@ -216,8 +227,6 @@ def what_blocked(comparison: Comparison) -> Figure:
     """
     comparison.check()
     names = [w.name for w in comparison.worlds]
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
     layers = {
         name: [
             np.sum([comparison.series[s][name] for s in parts], axis=0).mean(axis=0)
@@ -227,11 +236,7 @@ def what_blocked(comparison: Comparison) -> Figure:
     }
     top = 1.5 * max(float(np.sum(parts[:-1], axis=0).max()) for parts in layers.values()) + 1.0
     with mpl.style.context(STYLE):
-        figure, panels = blank(0.6 + 1.7 * rows, rows, columns, shared=True)
-        for axes in panels.flat[len(names) :]:
-            axes.set_visible(False)
-        for axes in panels.flat[max(len(names) - columns, 0) : len(names)]:
-            axes.tick_params(labelbottom=True)
+        figure, panels = panel_each(len(names), base_in=0.6, row_in=1.7)
         for name, axes in zip(names, panels.flat, strict=False):
             x = _years(comparison, len(layers[name][0]))
             colors = [color for _, color in WAITING.values()]

@@ -453,9 +453,9 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             wanted_t = self.book.bid_t() * together
             for (good, o, d), lane_t in zip(shared, shared_t, strict=True):
                 if lanes.count(good) > 1 or apart[good, d]:
-                    part = wanted_t[good, d].copy()
-                    part[LOYAL] *= self._tempted(good, o, d)
-                    limit_t[good, o, d] = lane_t * part / max(float(part.sum()), SMALLEST_T)
+                    user_t = wanted_t[good, d].copy()
+                    user_t[LOYAL] *= self._tempted(good, o, d)
+                    limit_t[good, o, d] = lane_t * _parts(user_t, wanted_t[good, d] > 0.0)
                     continue
                 origin.append(o)
                 destination.append(d)
@@ -556,8 +556,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             touched = np.where(offered_t > 0.0, self.content.offered(rule.touch), 0.0)
             clean_t = (1.0 - touched) * offered_t
             bid_t = wanted_t * rule.goods[:, None] * rule.places
-            of_bids = bid_t / np.maximum(bid_t.sum(axis=1, keepdims=True), SMALLEST_T)
-            part = np.where(bid_t > 0.0, of_bids, 1.0)  # who asks for none could have all of it
+            part = _parts(bid_t, bid_t > 0.0)
             _limit_clean(
                 rule.goods, rule.places, touched, clean_t, part, cost, limit_t, self.clean_lane
             )
@@ -575,6 +574,15 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
 
 SMALLEST_T = 1e-9  # of a lane: less is no lane
 SAME_PRICE_USD_PER_KG = 1e-3  # apart
+
+
+def _parts(user_t: np.ndarray, bids: np.ndarray) -> np.ndarray:
+    """Parts of a limit, by what each would use of it, ``[..., user]``.
+
+    Who does not bid takes nothing from the others and could have all of it: so it is quoted.
+    """
+    of_use = user_t / np.maximum(user_t.sum(axis=-1, keepdims=True), SMALLEST_T)
+    return np.where(bids, of_use, 1.0)
 
 
 @compiled

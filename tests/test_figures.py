@@ -57,9 +57,10 @@ def test_the_floor_is_drawn_where_there_is_one(comparison):
     assert all(axes.get_ylim()[1] > 110 for axes in floors)
 
 
-def test_the_lowest_panel_of_every_column_names_its_years(comparison):
+@pytest.mark.parametrize("draw", [figures.price_paths, figures.what_blocked])
+def test_the_lowest_panel_of_every_column_names_its_years(draw, comparison):
     """Five worlds leave the last place of two rows of three empty."""
-    figure = figures.price_paths(comparison)
+    figure = draw(comparison)
     figure.canvas.draw()
     shown = [axes for axes in figure.axes if axes.get_visible()]
     lowest = {round(axes.get_position().x0, 3): axes for axes in shown}

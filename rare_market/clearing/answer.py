@@ -216,9 +216,9 @@ def _hold(o, v, c, open_up, in_use, node):
 @compiled
 def quote_prices(
     g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices, flow_and_rent,
-    quoted, noted, certificate,
+    quoted, certificate,
 ):  # fmt: skip
-    """Take the middle of every interval, and publish prices, rents and the status of absent nodes.
+    """Take the middle of every interval, and publish prices and rents.
 
     All nodes are quoted: from column `outer` on `node` holds them by their seats.
     """
@@ -235,17 +235,7 @@ def quote_prices(
         store(node, MIDDLE, v, bottom + top)
         complete &= ((near < bottom) & (top < far)) | (spread(nodes - 1) < count_from(v))
     if nodes < all_nodes:
-        for v in range(0, all_nodes, 8):
-            store(node, BOTTOM, outer + v, spread(-INF))
-            store(node, TOP, outer + v, spread(INF))
-            store(node, MIDDLE, outer + v, nothing)
-            store(node, LIVE, outer + v, nothing)
-            store(node, INSIDE, outer + v, nothing)
-        for v in range(nodes):
-            seat = node[SEAT, v]
-            node[BOTTOM, outer + seat], node[TOP, outer + seat] = node[BOTTOM, v], node[TOP, v]
-            node[MIDDLE, outer + seat], node[LIVE, outer + seat] = node[MIDDLE, v], node[LIVE, v]
-            node[INSIDE, outer + seat] = -1
+        _take_seats(nodes, all_nodes, outer, node)
         _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc)
     if nodes < all_nodes or bits(complete) != ALL:
         _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc)
@@ -281,7 +271,23 @@ def quote_prices(
         gain -= 2 * (arc[at].ticks + charged[tail, d])
         arc[at].gain = gain
         flow_and_rent[1, g, tail, d] = max(gain, 0) / money
-    _note_reach(g, places, nodes, all_nodes, outer, arcs, others, ticks, node, arc, noted)
+
+
+@compiled
+def _take_seats(nodes, all_nodes, outer, node):
+    """Copy what is known of the nodes in the book to where all nodes of the good stand."""
+    nothing = spread(np.int64(0))
+    for v in range(0, all_nodes, 8):
+        store(node, BOTTOM, outer + v, spread(-INF))
+        store(node, TOP, outer + v, spread(INF))
+        store(node, MIDDLE, outer + v, nothing)
+        store(node, LIVE, outer + v, nothing)
+        store(node, INSIDE, outer + v, nothing)
+    for v in range(nodes):
+        seat = node[SEAT, v]
+        node[BOTTOM, outer + seat], node[TOP, outer + seat] = node[BOTTOM, v], node[TOP, v]
+        node[MIDDLE, outer + seat], node[LIVE, outer + seat] = node[MIDDLE, v], node[LIVE, v]
+        node[INSIDE, outer + seat] = -1
 
 
 @compiled
@@ -373,9 +379,9 @@ def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node,
 
 
 @compiled
-def _note_reach(g, places, nodes, all_nodes, outer, arcs, others, ticks, node, arc, noted):
+def note_reach(g, places, nodes, outer, arcs, others, ticks, node, arc, noted):
     """Note which demand nodes asks can reach, and the status of absent ones."""
-    all_places = len(ticks) // 2
+    all_places, all_nodes = len(ticks) // 2, noted.shape[2]
     for v in range(all_places, all_nodes, 8):
         reached = spread(np.int64(0))
         for o in range(places):

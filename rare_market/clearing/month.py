@@ -9,6 +9,7 @@ from rare_market.clearing.answer import (
     bound_prices,
     list_trade,
     narrow_prices,
+    note_reach,
     publish,
     quote_prices,
 )
@@ -222,6 +223,7 @@ def clear_goods(
                     charge_all(g, classes, counted, rent, charged)
                 quote_prices(
                     g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices,
-                    flow_and_rent, quoted, noted, certificate,
+                    flow_and_rent, quoted, certificate,
                 )  # fmt: skip
+                note_reach(g, places, nodes, outer, arcs, others, ticks, node, arc, noted)
     return OK
