@@ -23,12 +23,11 @@ from rare_market.clearing.eights import (
     ratio,
     scatter,
     smaller,
-    some,
     spread,
     store,
     total,
 )
-from rare_market.clearing.jit import compiled
+from rare_market.clearing.jit import compiled, compiled_apart
 from rare_market.clearing.problem import (
     ARC,
     BALANCE,
@@ -87,7 +86,7 @@ def list_trade(places, nodes, arcs, node, arc, trade):
         root = load(node, PARENT, v) == own
         store(node, EXTRA, v, partly)
         store(node, SETTER, v, pick(root & partly, own, nobody))
-        broken |= some(pick(root, nothing, partly ^ nobody))
+        broken |= bits(pick(root, nothing, partly ^ nobody))
     for v in range(nodes):
         u, flow = node[PARENT, v], node[FLOW, v]
         trade[count].tail, trade[count].head = (u, v) if v >= places else (v, u)
@@ -273,7 +272,7 @@ def quote_prices(
         flow_and_rent[1, g, tail, d] = max(gain, 0) / money
 
 
-@compiled
+@compiled_apart
 def _take_seats(nodes, all_nodes, outer, node):
     """Copy what is known of the nodes in the book to where all nodes of the good stand."""
     nothing = spread(np.int64(0))
@@ -302,7 +301,7 @@ def _limited_lane(a, arcs, node, arc):
     return at, np.int64(arc[at].tail), np.int64(arc[at].head)
 
 
-@compiled
+@compiled_apart
 def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
     """Bound the prices of absent nodes by the lanes from and to those in the book."""
     all_places = len(ticks) // 2
@@ -332,7 +331,7 @@ def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
             )
 
 
-@compiled
+@compiled_apart
 def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc):
     """Quote the nodes whose interval is open at an end, because they are absent, idle or cut off.
 
@@ -502,7 +501,7 @@ def _fill(
         if weight < 1.0:
             filled_t += gather(fill_t, slot_order, 8 * b)
         scatter(fill_t, slot_order, 8 * b, filled_t)
-    suspect = some(doubtful) != 0
+    suspect = bits(doubtful) != 0
     for first_node in range(begin, end, 8):
         root = load(node, PARENT, first_node) == count_from(first_node)
         roots = bits(root & (nothing < load(node, ROOM, first_node)))
@@ -534,7 +533,7 @@ def _share(v, sign, first, weight, shift, slot_order, order, node, fill_t):
     return (gain > 0 and taken < size) or (gain < 0 and taken > 0)
 
 
-@compiled
+@compiled_apart
 def _untaken(v, sign, shift, order, node):
     """What the asks (sign 1) or bids (-1) of a node leave untaken, in all and at most by one."""
     flip = np.int64(0) if sign > 0 else np.int64(-1)

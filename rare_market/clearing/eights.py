@@ -2,8 +2,9 @@
 
 numba leaves it to the compiler to find loops that run abreast, and the compiler's loops take
 sixteen turns at once and the rest one by one; the orders of a node are fewer. Here the eight are
-written out, as two vectors of four, which is what most machines have. A mask is eight whole
-numbers, -1 for true and 0 for false. Nothing is rounded or summed otherwise than one by one.
+written out, as one vector, which the compiler splits where the machine's are shorter. A mask is
+eight whole numbers, -1 for true and 0 for false. Nothing is rounded or summed otherwise than one
+by one.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -22,8 +23,8 @@ from rare_market.clearing.jit import compiled
 
 _inline: Any = intrinsic  # its types take what it decorates for the function to be called
 _INT, _FLOAT, _SHORT = ir.IntType(64), ir.DoubleType(), ir.IntType(32)
-_INTS, _FLOATS = ir.VectorType(_INT, 4), ir.VectorType(_FLOAT, 4)
-_COUNT = [ir.Constant(_INTS, [4 * half + k for k in range(4)]) for half in range(2)]
+_INTS, _FLOATS = ir.VectorType(_INT, 8), ir.VectorType(_FLOAT, 8)
+_ZEROS, _COUNT = ir.Constant(_INTS, [0] * 8), ir.Constant(_INTS, list(range(8)))
 
 ALL = 255  # the bits of a mask that is true throughout
 
@@ -42,32 +43,17 @@ WHOLE, FLOAT = Eight("whole"), Eight("float")
 @register_model(Eight)
 class _EightModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, kind: Eight) -> None:
-        half = _INTS if kind == WHOLE else _FLOATS
-        super().__init__(dmm, kind, ir.LiteralStructType([half, half]))
-
-
-def _by_half(builder, build, *eights):
-    """Do the same with both halves of some eights."""
-    halves = [build(*(builder.extract_value(x, half) for x in eights)) for half in range(2)]
-    return _joined(builder, halves)
-
-
-def _joined(builder, halves):
-    both = ir.Constant(ir.LiteralStructType([half.type for half in halves]), ir.Undefined)
-    for k, half in enumerate(halves):
-        both = builder.insert_value(both, half, k)
-    return both
+        super().__init__(dmm, kind, _INTS if kind == WHOLE else _FLOATS)
 
 
 def _spread(builder, value):
-    vector = ir.VectorType(value.type, 4)
-    nothing = ir.Constant(vector, ir.Undefined)
+    nothing = ir.Constant(ir.VectorType(value.type, 8), ir.Undefined)
     one = builder.insert_element(nothing, value, _SHORT(0))
-    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(_SHORT, 4), [0] * 4))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(_SHORT, 8), [0] * 8))
 
 
 def _true(builder, mask):
-    return builder.icmp_signed("<", mask, ir.Constant(_INTS, [0] * 4))
+    return builder.icmp_signed("<", mask, _ZEROS)
 
 
 def _operator(symbol, whole, floats, mask=False):
@@ -85,11 +71,8 @@ def _operator(symbol, whole, floats, mask=False):
 
             @lower_builtin(symbol, kind, kind)
             def _lower(context, builder, sig, args, build=build):
-                def half(a, b):
-                    result = build(builder, a, b)
-                    return builder.sext(result, _INTS) if mask else result
-
-                return _by_half(builder, half, *args)
+                result = build(builder, *args)
+                return builder.sext(result, _INTS) if mask else result
 
 
 _B = ir.IRBuilder
@@ -126,9 +109,9 @@ def _place(context, builder, kind, table, index):
     return builder.gep(array.data, [offset])
 
 
-def _half_at(builder, at, half, vector):
-    """Address of half of the eight numbers that begin at an address."""
-    return builder.bitcast(builder.gep(at, [_INT(4 * half)]), vector.as_pointer())
+def _eight_at(builder, at, vector):
+    """Address of the eight numbers that begin at an address."""
+    return builder.bitcast(at, vector.as_pointer())
 
 
 def _entry(context, builder, sig, args, k):
@@ -144,9 +127,7 @@ def load(typingctx, table, row, column):
 
     def build(context, builder, sig, args):
         at = _place(context, builder, sig.args[0], args[0], args[1:])
-        vector = ir.VectorType(at.type.pointee, 4)
-        halves = [builder.load(_half_at(builder, at, half, vector), align=8) for half in range(2)]
-        return _joined(builder, halves)
+        return builder.load(_eight_at(builder, at, ir.VectorType(at.type.pointee, 8)), align=8)
 
     kind = WHOLE if isinstance(table.dtype, types.Integer) else FLOAT
     return kind(table, row, column), build
@@ -156,19 +137,15 @@ def load(typingctx, table, row, column):
 def load_some(typingctx, table, row, column, count, other):
     """The next eight entries of a row of floats, or as many as `count`, then `other`."""
     kind = ir.FunctionType(
-        _FLOATS, [_FLOATS.as_pointer(), _SHORT, ir.VectorType(ir.IntType(1), 4), _FLOATS]
+        _FLOATS, [_FLOATS.as_pointer(), _SHORT, ir.VectorType(ir.IntType(1), 8), _FLOATS]
     )
 
     def build(context, builder, sig, args):
         at = _place(context, builder, sig.args[0], args[0], args[1:3])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v4f64.p0")
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v8f64.p0")
         count, other = _spread(builder, args[3]), _spread(builder, args[4])
-        halves = []
-        for half in range(2):
-            inside = builder.icmp_signed("<", _COUNT[half], count)
-            pointer = _half_at(builder, at, half, _FLOATS)
-            halves.append(builder.call(function, [pointer, _SHORT(8), inside, other]))
-        return _joined(builder, halves)
+        inside = builder.icmp_signed("<", _COUNT, count)
+        return builder.call(function, [_eight_at(builder, at, _FLOATS), _SHORT(8), inside, other])
 
     return FLOAT(table, row, column, types.int64, types.float64), build
 
@@ -179,9 +156,7 @@ def store(typingctx, table, row, column, values):
 
     def build(context, builder, sig, args):
         at = _place(context, builder, sig.args[0], args[0], args[1:3])
-        for half in range(2):
-            part = builder.extract_value(args[3], half)
-            builder.store(part, _half_at(builder, at, half, part.type), align=8)
+        builder.store(args[3], _eight_at(builder, at, args[3].type), align=8)
         return context.get_dummy_value()
 
     return types.void(table, row, column, values), build
@@ -192,14 +167,11 @@ def gather(typingctx, column, index, first):
     """Entries of a column of floats at eight indices, those from `first` on."""
 
     def build(context, builder, sig, args):
-        halves = []
-        for half in range(2):
-            part = ir.Constant(_FLOATS, ir.Undefined)
-            for k in range(4):
-                entry = builder.load(_entry(context, builder, sig, args, 4 * half + k))
-                part = builder.insert_element(part, entry, _SHORT(k))
-            halves.append(part)
-        return _joined(builder, halves)
+        eight = ir.Constant(_FLOATS, ir.Undefined)
+        for k in range(8):
+            entry = builder.load(_entry(context, builder, sig, args, k))
+            eight = builder.insert_element(eight, entry, _SHORT(k))
+        return eight
 
     return FLOAT(column, index, first), build
 
@@ -225,8 +197,7 @@ def scatter(typingctx, column, index, first, values):
 
     def build(context, builder, sig, args):
         for k in reversed(range(8)):
-            part = builder.extract_value(args[3], k // 4)
-            value = builder.extract_element(part, _SHORT(k % 4))
+            value = builder.extract_element(args[3], _SHORT(k))
             builder.store(value, _entry(context, builder, sig, args, k))
         return context.get_dummy_value()
 
@@ -240,7 +211,7 @@ def spread(typingctx, value):
     kind, number = (FLOAT, types.float64) if floating else (WHOLE, types.int64)
 
     def build(context, builder, sig, args):
-        return _joined(builder, [_spread(builder, args[0])] * 2)
+        return _spread(builder, args[0])
 
     return kind(number), build
 
@@ -250,8 +221,7 @@ def count_from(typingctx, first):
     """Eight consecutive whole numbers."""
 
     def build(context, builder, sig, args):
-        first = _spread(builder, args[0])
-        return _joined(builder, [builder.add(first, count) for count in _COUNT])
+        return builder.add(_spread(builder, args[0]), _COUNT)
 
     return WHOLE(types.int64), build
 
@@ -261,10 +231,7 @@ def pick(typingctx, mask, yes, no):
     """By the mask, entries of one or of the other."""
 
     def build(context, builder, sig, args):
-        def half(mask, yes, no):
-            return builder.select(_true(builder, mask), yes, no)
-
-        return _by_half(builder, half, *args)
+        return builder.select(_true(builder, args[0]), *args[1:])
 
     return yes(mask, yes, no), build
 
@@ -281,32 +248,23 @@ def larger(a, b):
     return pick(b < a, a, b)
 
 
-def _reduction(name, combine):
+def _reduction(name):
     kind = ir.FunctionType(_INT, [_INTS])
 
     @_inline
     def reduction(typingctx, values):
         def build(context, builder, sig, args):
             function = cgutils.get_or_insert_function(
-                builder.module, kind, f"llvm.vector.reduce.{name}.v4i64"
+                builder.module, kind, f"llvm.vector.reduce.{name}.v8i64"
             )
-            halves = [builder.extract_value(args[0], half) for half in range(2)]
-            return builder.call(function, [combine(builder, *halves)])
+            return builder.call(function, args)
 
         return types.int64(values), build
 
     return reduction
 
 
-def _choose(sign):
-    def choose(builder, a, b):
-        return builder.select(builder.icmp_signed(sign, a, b), a, b)
-
-    return choose
-
-
-total = _reduction("add", _B.add)
-largest, smallest = _reduction("smax", _choose(">")), _reduction("smin", _choose("<"))
+total, largest, smallest = _reduction("add"), _reduction("smax"), _reduction("smin")
 
 
 @_inline
@@ -315,12 +273,9 @@ def sum_of(typingctx, values):
     kind = ir.FunctionType(_FLOAT, [_FLOAT, _FLOATS])
 
     def build(context, builder, sig, args):
-        name = "llvm.vector.reduce.fadd.v4f64"
+        name = "llvm.vector.reduce.fadd.v8f64"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
-        result = _FLOAT(0.0)
-        for half in range(2):
-            result = builder.call(function, [result, builder.extract_value(args[0], half)])
-        return result
+        return builder.call(function, [_FLOAT(0.0), args[0]])
 
     return types.float64(values), build
 
@@ -330,20 +285,7 @@ def bits(typingctx, mask):
     """The mask as a whole number, a bit for each entry, the first lowest."""
 
     def build(context, builder, sig, args):
-        halves = [_true(builder, builder.extract_value(args[0], half)) for half in range(2)]
-        low, high = (builder.zext(builder.bitcast(h, ir.IntType(4)), _INT) for h in halves)
-        return builder.or_(low, builder.shl(high, _INT(4)))
-
-    return types.int64(mask), build
-
-
-@_inline
-def some(typingctx, mask):
-    """Whether the mask is true anywhere: a number, or 0."""
-
-    def build(context, builder, sig, args):
-        either = builder.or_(*(builder.extract_value(args[0], half) for half in range(2)))
-        return builder.zext(builder.bitcast(_true(builder, either), ir.IntType(4)), _INT)
+        return builder.zext(builder.bitcast(_true(builder, args[0]), ir.IntType(8)), _INT)
 
     return types.int64(mask), build
 
@@ -362,7 +304,7 @@ def _bit_cast(to, vector):
     @_inline
     def cast(typingctx, values):
         def build(context, builder, sig, args):
-            return _by_half(builder, lambda half: builder.bitcast(half, vector), args[0])
+            return builder.bitcast(args[0], vector)
 
         return to(values), build
 
@@ -378,8 +320,8 @@ def floor(typingctx, values):
     kind = ir.FunctionType(_FLOATS, [_FLOATS])
 
     def build(context, builder, sig, args):
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.floor.v4f64")
-        return _by_half(builder, lambda half: builder.call(function, [half]), args[0])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.floor.v8f64")
+        return builder.call(function, args)
 
     return FLOAT(values), build
 
@@ -390,8 +332,8 @@ def _fused(typingctx, a, b, c):
     kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
 
     def build(context, builder, sig, args):
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v4f64")
-        return _by_half(builder, lambda *halves: builder.call(function, halves), *args)
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v8f64")
+        return builder.call(function, args)
 
     return FLOAT(a, b, c), build
 

@@ -20,6 +20,11 @@ def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     return cast(Kernel, _njit(_nrt=False, forceinline=True)(kernel))
 
 
+def compiled_apart[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
+    """Compile a kernel that is seldom called and stays where it is."""
+    return cast(Kernel, _njit(_nrt=False)(kernel))
+
+
 def compiled_with_arrays[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     """Compile a kernel that makes arrays."""
     return cast(Kernel, _njit(_nrt=True)(kernel))

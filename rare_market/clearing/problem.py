@@ -28,13 +28,12 @@ from rare_market.clearing.eights import (
     ratio,
     smaller,
     smallest,
-    some,
     spread,
     store,
     sum_of,
     whole,
 )
-from rare_market.clearing.jit import compiled
+from rare_market.clearing.jit import compiled, compiled_apart
 
 TICKS_PER_USD = 1e6
 LOTS_PER_T = 1e9
@@ -158,16 +157,16 @@ def read_orders(
         store(order, PRICE, slot, price)
         store(order, LOTS, slot, lots)
         store(offered_t, 0, slot, ratio(lots_float, LOTS_PER_T))
-        node[LIVE, v] |= some(live)
+        node[LIVE, v] |= bits(live)
         lowest, highest = smaller(lowest, price), larger(highest, pick(live, price, near))
     problem = OK
     all_t, all_usd_per_kg = sum_of(sum_t), sum_of(sum_usd_per_kg)
-    if some(negative) or not all_t <= LARGEST_QUANTITY_T or all_usd_per_kg != all_usd_per_kg:
+    if bits(negative) or not all_t <= LARGEST_QUANTITY_T or all_usd_per_kg != all_usd_per_kg:
         problem = _problem_of(first, last, block_size, slot_order, quantity_t, limit)
     return problem, smallest(lowest), largest(highest)
 
 
-@compiled
+@compiled_apart
 def _problem_of(first, last, block_size, slot_order, quantity_t, limit):
     """Name the first kind of problem, in the order of the codes, of orders that cannot be used."""
     problem = TOO_MUCH
@@ -211,7 +210,7 @@ def read_lanes(
             low, high = smaller(low, c), larger(high, pick(c < spread(useful), c, nothing))
             store(ticks, o, d, c)
     arcs, others = 0, 0
-    if some(limited):
+    if bits(limited):
         for o in range(places):
             for v in range(places, nodes):
                 tail, d = node[SEAT, o], node[SEAT, v] - all_places

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rare_market.clearing.jit import compiled
+from rare_market.clearing.jit import compiled, compiled_apart
 from rare_market.clearing.problem import (
     FIRST,
     FLOW,
@@ -60,7 +60,7 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
     return np.asarray(quotas.quota_goods[:, :, None, None] & leaves & arrives & abroad)
 
 
-@compiled
+@compiled_apart
 def charge(g, classes, places, nodes, inner, counted, rent, node, charged):
     """Write the sum of the rents of the quotas that count each lane between nodes in the book."""
     all_places = counted.shape[2]
@@ -70,7 +70,7 @@ def charge(g, classes, places, nodes, inner, counted, rent, node, charged):
             charged[inner + o, v - places] = _rents(g, node[SEAT, o], place, counted, rent)
 
 
-@compiled
+@compiled_apart
 def charge_all(g, classes, counted, rent, charged):
     """Write it for all lanes."""
     places = counted.shape[2]
@@ -102,7 +102,7 @@ def exact_value(use: np.ndarray) -> int:
     return low + ((((coarse << _COARSE) - low) + (1 << 63)) >> 64 << 64)
 
 
-@compiled
+@compiled_apart
 def add_use(
     g, classes, shift, places, nodes, inner, in_use, arcs, counted, ticks, order, node, arc, trade,
     use,

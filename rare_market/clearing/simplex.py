@@ -30,7 +30,7 @@ from rare_market.clearing.eights import (
     store,
     total,
 )
-from rare_market.clearing.jit import compiled
+from rare_market.clearing.jit import compiled, compiled_apart
 from rare_market.clearing.problem import (
     ARC,
     EXTRA,
@@ -408,7 +408,7 @@ def _cut(top, missing, places, nodes, node, arc):
             return rises, top
 
 
-@compiled
+@compiled_apart
 def _nearest_arc(arcs, piece, rises, node, arc):
     """Next limited lane which, filled from empty or emptied from full, balances the piece."""
     arc_gap, arc_at = _FARTHEST, -1
