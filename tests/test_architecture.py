@@ -18,7 +18,16 @@ TESTED_ELSEWHERE = {
     **dict.fromkeys(
         (
             f"clearing/{part}.py"
-            for part in ("__init__", "answer", "eights", "jit", "month", "problem", "simplex")
+            for part in (
+                "__init__",
+                "answer",
+                "eights",
+                "jit",
+                "month",
+                "problem",
+                "simplex",
+                "tables",
+            )
         ),
         "the kernel is tested as a whole: test_clearing*.py, test_textbook.py",
     ),
@@ -71,7 +80,7 @@ def test_chance_is_drawn_in_shocks_only(name):
 @pytest.mark.parametrize("name", FILES)
 def test_numba_is_imported_by_the_kernel_and_the_decorator_of_rules_only(name):
     """Everything else says what is compiled, not how."""
-    allowed = ("clearing/eights.py", "clearing/jit.py", "compiled.py")
+    allowed = ("clearing/eights.py", "clearing/jit.py", "clearing/tables.py", "compiled.py")
     assert "numba" not in imported(name) or name in allowed
 
 

@@ -7,6 +7,8 @@ lots, summed modulo 2^64, so that no rounding can hide a violation.
 # mypy: allow-untyped-defs, allow-untyped-calls
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from rare_market.clearing.eights import (
@@ -66,12 +68,26 @@ NOBODY = np.int64(-1)  # sets a price
 _KG_PER_T = 1e3
 
 
+class Answer(NamedTuple):
+    """Where the results for a good are published, as :class:`rare_market.clearing.Clearing`."""
+
+    flow_t: Any  # [origin, demand node]
+    rent_usd_per_kg: Any  # likewise
+    price_usd_per_kg: Any  # [middle, low, high; node]
+    certificate: Any  # [4, 0]
+    ask_fill_t: Any  # [order]
+    bid_fill_t: Any
+    noted: Any  # [marginal ask, marginal bid, status; node]
+
+
 @compiled
-def list_trade(places, nodes, arcs, node, arc, trade):
+def list_trade(good, tables):
     """List the lanes in use; returns how many.
 
     Notes of every node the root whose order, used in part, sets its price over lanes with room.
     """
+    places, nodes, arcs = good.places, good.nodes, good.arcs
+    node, arc, trade = tables.node, tables.arc, tables.trade
     count = 0
     for a in range(arcs):
         arc[a].flow = arc[a].lots if arc[a].state == FULL else 0
@@ -98,12 +114,12 @@ def list_trade(places, nodes, arcs, node, arc, trade):
                 arc[node[ARC, v]].flow = node[FLOW, v]
     if not broken:  # all links of the trees have room both ways
         for v in range(nodes):
-            node[SETTER, v] = node[SETTER, np.uint64(node[INSIDE, v])]
+            node[SETTER, v] = node[SETTER, node[INSIDE, v]]
         return count
     while True:
         grown = np.int64(0)
         for v in range(nodes):
-            setter, of_parent = node[SETTER, v], node[SETTER, np.uint64(node[PARENT, v])]
+            setter, of_parent = node[SETTER, v], node[SETTER, node[PARENT, v]]
             new = of_parent if node[EXTRA, v] != 0 else setter
             grown += new != setter
             node[SETTER, v] = new
@@ -112,15 +128,15 @@ def list_trade(places, nodes, arcs, node, arc, trade):
 
 
 @compiled
-def bound_prices(
-    m, alone, shift, places, nodes, inner, arcs, in_use, carried, ticks, node, arc, trade, carrying,
-):  # fmt: skip
+def bound_prices(m, alone, in_use, carried, good, tables):
     """Collect what solution m says of prices: high enough for what sold, and so on.
 
     Of a good with one solution and no rents (`alone`), nodes that lanes with room connect to an
     order used in part are settled: they have that order's price, less and plus costs. Returns the
     number of lanes in `carrying`, which hold prices to their costs.
     """
+    places, nodes, shift = good.places, good.nodes, good.shift
+    node, arc, trade, carrying = tables.node, tables.arc, tables.trade, tables.carrying
     none, nothing = spread(np.int64(NOBODY)), spread(np.int64(0))
     bits_below, far, near = spread(shift), spread(FAR), spread(-FAR)
     half = spread(np.int64(1) << (shift - 1))
@@ -145,10 +161,10 @@ def bound_prices(
     for i in range(in_use):
         o, v = trade[i].tail, trade[i].head
         loose = node[SETTLED, o] == 0 or node[SETTLED, v] == 0
-        if loose and ticks[inner + o, v - places] < INF:
+        if loose and tables.ticks[good.inner + o, v - places] < INF:
             carrying[carried].tail, carrying[carried].head = o, v
             carried += 1
-    for a in range(arcs):
+    for a in range(good.arcs):
         if m == 0:
             arc[a].has_room, arc[a].most = 0, 0
         arc[a].has_room |= 1 if arc[a].flow < arc[a].lots else 0
@@ -157,9 +173,11 @@ def bound_prices(
 
 
 @compiled
-def narrow_prices(places, nodes, inner, carried, arcs, ticks, charged, node, arc, carrying):
+def narrow_prices(carried, good, tables):
     """Narrow the intervals: p_d <= p_o + c on every lane with room, and equal on those in use."""
-    demands = nodes - places
+    places, nodes, inner, arcs = good.places, good.nodes, good.inner, good.arcs
+    ticks, charged, node = tables.ticks, tables.charged, tables.node
+    arc, carrying, demands = tables.arc, tables.carrying, nodes - places
     loose_seller, loose_buyer = False, False
     for v in range(nodes):
         loose_seller |= node[SETTLED, v] == 0 and v < places
@@ -213,15 +231,13 @@ def _hold(o, v, c, open_up, in_use, node):
 
 
 @compiled
-def quote_prices(
-    g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices, flow_and_rent,
-    quoted, certificate,
-):  # fmt: skip
+def quote_prices(good, tables, result):
     """Take the middle of every interval, and publish prices and rents.
 
     All nodes are quoted: from column `outer` on `node` holds them by their seats.
     """
-    all_places, all_nodes = len(ticks) // 2, quoted.shape[2]
+    all_places, all_nodes, nodes, outer = good.all_places, good.all_nodes, good.nodes, good.outer
+    ticks, charged, node, price = tables.ticks, tables.charged, tables.node, tables.price
     far, near, one = spread(FAR), spread(-FAR), spread(np.int64(1))
     nothing, complete = spread(np.int64(0)), spread(np.int64(-1))
     for v in range(0, nodes, 8):
@@ -235,12 +251,12 @@ def quote_prices(
         complete &= ((near < bottom) & (top < far)) | (spread(nodes - 1) < count_from(v))
     if nodes < all_nodes:
         _take_seats(nodes, all_nodes, outer, node)
-        _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc)
+        _bound_others(good, tables)
     if nodes < all_nodes or bits(complete) != ALL:
-        _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc)
+        _quote_from_neighbours(good, tables)
         for v in range(nodes):
             node[MIDDLE, v] = node[MIDDLE, outer + node[SEAT, v]]
-    money = 2 * unit * TICKS_PER_USD
+    money = 2 * (np.int64(1) << good.unit_shift) * TICKS_PER_USD
     for v in range(0, all_nodes, 8):
         bottom, middle, top = (
             load(node, BOTTOM, outer + v),
@@ -248,12 +264,12 @@ def quote_prices(
             load(node, TOP, outer + v),
         )
         known, low, high = (near < middle) & (middle < far), bottom + bottom, top + top
-        store(prices, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
-        store(prices, 1, v, pick(near < bottom, ratio(floats(low), money), spread(-np.inf)))
-        store(prices, 2, v, pick(top < far, ratio(floats(high), money), spread(np.inf)))
+        store(price, 0, v, pick(known, ratio(floats(middle), money), spread(np.nan)))
+        store(price, 1, v, pick(near < bottom, ratio(floats(low), money), spread(-np.inf)))
+        store(price, 2, v, pick(top < far, ratio(floats(high), money), spread(np.inf)))
     for row in range(3):
         for v in range(all_nodes):
-            quoted[row, g, v] = prices[row, v]
+            result.price_usd_per_kg[row, v] = price[row, v]
     most = nothing
     for o in range(all_places):
         for v in range(all_places, all_nodes, 8):
@@ -261,15 +277,15 @@ def quote_prices(
             c = smaller(c, spread(INF))  # more, between nodes without a price, wraps
             gain = load(node, MIDDLE, outer + v) - spread(node[MIDDLE, outer + o]) - (c + c)
             most = larger(most, gain)
-    certificate[0, g], certificate[1, g] = 0.0, 0.0
-    certificate[2, g] = largest(most) / money * _KG_PER_T
-    for a in range(arcs + others):
-        at, tail, head = _limited_lane(a, arcs, node, arc)
+    result.certificate[0, 0], result.certificate[1, 0] = 0.0, 0.0
+    result.certificate[2, 0] = largest(most) / money * _KG_PER_T
+    for a in range(good.arcs + good.others):
+        at, tail, head = _limited_lane(a, good, tables)
         d = head - all_places
         gain = node[MIDDLE, outer + head] - node[MIDDLE, outer + tail]
-        gain -= 2 * (arc[at].ticks + charged[tail, d])
-        arc[at].gain = gain
-        flow_and_rent[1, g, tail, d] = max(gain, 0) / money
+        gain -= 2 * (tables.arc[at].ticks + charged[tail, d])
+        tables.arc[at].gain = gain
+        result.rent_usd_per_kg[tail, d] = max(gain, 0) / money
 
 
 @compiled_apart
@@ -290,21 +306,23 @@ def _take_seats(nodes, all_nodes, outer, node):
 
 
 @compiled
-def _limited_lane(a, arcs, node, arc):
+def _limited_lane(a, good, tables):
     """Say where limited lane number `a` stands and, by their seats, what it connects.
 
     First come those between nodes in the book.
     """
-    if a < arcs:
+    node, arc, all_places = tables.node, tables.arc, good.all_places
+    if a < good.arcs:
         return a, node[SEAT, arc[a].tail], node[SEAT, arc[a].head]
-    at = len(arc) - 1 - (a - arcs)
+    at = all_places * (good.all_nodes - all_places) - 1 - (a - good.arcs)
     return at, np.int64(arc[at].tail), np.int64(arc[at].head)
 
 
 @compiled_apart
-def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
+def _bound_others(good, tables):
     """Bound the prices of absent nodes by the lanes from and to those in the book."""
-    all_places = len(ticks) // 2
+    places, all_places, all_nodes, outer = good.places, good.all_places, good.all_nodes, good.outer
+    ticks, charged, node, arc = tables.ticks, tables.charged, tables.node, tables.arc
     for v in range(all_places, all_nodes, 8):
         top, least = load(node, TOP, outer + v), spread(INF)
         for o in range(places):
@@ -319,9 +337,8 @@ def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
                 c = load(ticks, o, v - all_places) + load(charged, o, v - all_places)
                 most = larger(most, load(node, BOTTOM, outer + v) - c)
             node[BOTTOM, outer + o] = largest(most)
-    for k in range(others):
-        at = len(arc) - 1 - k
-        tail, head = np.int64(arc[at].tail), np.int64(arc[at].head)
+    for k in range(good.others):
+        at, tail, head = _limited_lane(good.arcs + k, good, tables)
         c = arc[at].ticks + charged[tail, head - all_places]
         if arc[at].has_room == 1 and node[INSIDE, outer + head] == 0:
             node[TOP, outer + head] = min(node[TOP, outer + head], node[TOP, outer + tail] + c)
@@ -332,13 +349,15 @@ def _bound_others(places, all_nodes, outer, others, ticks, charged, node, arc):
 
 
 @compiled_apart
-def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node, arc):
+def _quote_from_neighbours(good, tables):
     """Quote the nodes whose interval is open at an end, because they are absent, idle or cut off.
 
     First the origins, at what the dearest buyer would leave them, then the demand nodes, at the
     cheapest landed price. Where there is no lane its cost puts either out of range.
     """
-    all_places, far, near = len(ticks) // 2, spread(FAR), spread(-FAR)
+    all_places, all_nodes, outer = good.all_places, good.all_nodes, good.outer
+    ticks, charged, node, arc = tables.ticks, tables.charged, tables.node, tables.arc
+    far, near = spread(FAR), spread(-FAR)
     for v in range(0, all_nodes, 8):
         bottom, top = load(node, BOTTOM, outer + v), load(node, TOP, outer + v)
         below, above = near < bottom, top < far
@@ -353,8 +372,8 @@ def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node,
                 landed = load(node, MIDDLE, outer + v) - (c + c)
                 most = larger(most, pick(near < load(node, BOTTOM, outer + v), landed, most))
             node[MIDDLE, outer + o] = max(node[MIDDLE, outer + o], largest(most))
-    for a in range(arcs + others):
-        at, o, v = _limited_lane(a, arcs, node, arc)
+    for a in range(good.arcs + good.others):
+        at, o, v = _limited_lane(a, good, tables)
         if arc[at].has_room == 1 and node[TOP, outer + o] >= FAR and node[BOTTOM, outer + v] > -FAR:
             landed = node[MIDDLE, outer + v] - 2 * (arc[at].ticks + charged[o, v - all_places])
             node[MIDDLE, outer + o] = max(node[MIDDLE, outer + o], landed)
@@ -369,8 +388,8 @@ def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node,
             load(node, BOTTOM, outer + v) < spread(-FAR + 1)
         )
         store(node, MIDDLE, outer + v, pick(unsold, least, middle))
-    for a in range(arcs + others):
-        at, o, v = _limited_lane(a, arcs, node, arc)
+    for a in range(good.arcs + good.others):
+        at, o, v = _limited_lane(a, good, tables)
         unsold = node[BOTTOM, outer + v] <= -FAR and node[TOP, outer + v] < FAR
         if arc[at].has_room == 1 and unsold and abs(node[MIDDLE, outer + o]) < FAR:
             landed = node[MIDDLE, outer + o] + 2 * (arc[at].ticks + charged[o, v - all_places])
@@ -378,51 +397,46 @@ def _quote_from_neighbours(all_nodes, outer, arcs, others, ticks, charged, node,
 
 
 @compiled
-def note_reach(g, places, nodes, outer, arcs, others, ticks, node, arc, noted):
+def note_reach(good, tables, result):
     """Note which demand nodes asks can reach, and the status of absent ones."""
-    all_places, all_nodes = len(ticks) // 2, noted.shape[2]
+    all_places, all_nodes, nodes, outer = good.all_places, good.all_nodes, good.nodes, good.outer
+    node, noted = tables.node, result.noted
     for v in range(all_places, all_nodes, 8):
         reached = spread(np.int64(0))
-        for o in range(places):
+        for o in range(good.places):
             live = spread(-np.int64(node[LIVE, o] != 0))
-            reached |= live & (load(ticks, node[SEAT, o], v - all_places) < spread(INF))
+            reached |= live & (load(tables.ticks, node[SEAT, o], v - all_places) < spread(INF))
         store(node, REACHED, outer + v, reached)
-    for a in range(arcs + others):
-        at, tail, head = _limited_lane(a, arcs, node, arc)
-        if node[LIVE, outer + tail] != 0 and arc[at].lots > 0:
+    for a in range(good.arcs + good.others):
+        at, tail, head = _limited_lane(a, good, tables)
+        if node[LIVE, outer + tail] != 0 and tables.arc[at].lots > 0:
             node[REACHED, outer + head] = -1
     if nodes < all_nodes:
         for v in range(all_nodes):
             status = NO_TRADE if node[REACHED, outer + v] == 0 else DEMAND_SHORT
-            noted[0, g, v], noted[1, g, v] = -1, -1
-            noted[2, g, v] = status if v >= all_places else -1
+            noted[0, v], noted[1, v] = -1, -1
+            noted[2, v] = status if v >= all_places else -1
     for v in range(nodes):
         seat = node[SEAT, v]
-        node[REACHED, v], noted[2, g, seat] = node[REACHED, outer + seat], -1
+        node[REACHED, v], noted[2, seat] = node[REACHED, outer + seat], -1
 
 
 @compiled
-def publish(
-    g, weight, unit, shift, places, nodes, inner, arcs, in_use, ticks, charged, block_node,
-    slot_order, first, middle, last, order, offered_t, node, arc, trade, ask_fill_t, bid_fill_t,
-    flow_and_rent, noted, certificate,
-):  # fmt: skip
+def publish(weight, in_use, good, tables, result):
     """Add one solution, by its weight, to fills and flows, and certify it against the prices.
 
     The gap is dual less primal value. Written by order and lane it is what each leaves untaken:
     max(0, gain) times its limit less gain times its use, and nothing where slackness holds. Orders
     are gone through for it only if filling them found one that may break it.
     """
-    all_places = flow_and_rent.shape[2]
-    suspect = _fill(
-        0, places, 1, first, middle, first, weight, shift, block_node, slot_order, order, offered_t,
-        node, ask_fill_t,
-    )  # fmt: skip
+    places, nodes, inner, shift = good.places, good.nodes, good.inner, good.shift
+    ticks, charged, order, node = tables.ticks, tables.charged, tables.order, tables.node
+    arc, trade, noted, certificate = tables.arc, tables.trade, result.noted, result.certificate
+    suspect = _fill(0, places, 1, good.first, good.middle, weight, good, tables, result.ask_fill_t)
     suspect |= _fill(
-        places, nodes, -1, middle, last, first, weight, shift, block_node, slot_order, order,
-        offered_t, node, bid_fill_t,
-    )  # fmt: skip
-    _note_status(g, places, nodes, node, noted)
+        places, nodes, -1, good.middle, good.last, weight, good, tables, result.bid_fill_t
+    )
+    _note_status(places, nodes, node, noted)
     gap, worst = np.int64(0), 0.0
     if suspect:
         for v in range(nodes):
@@ -431,8 +445,8 @@ def publish(
     for i in range(in_use):
         o, v, lots = trade[i].tail, trade[i].head, trade[i].lots
         d = v - places
-        head = node[SEAT, v] - all_places
-        flow_and_rent[0, g, node[SEAT, o], head] += weight * (lots / LOTS_PER_T)
+        head = node[SEAT, v] - good.all_places
+        result.flow_t[node[SEAT, o], head] += weight * (lots / LOTS_PER_T)
         node[BALANCE, o] -= lots
         node[BALANCE, v] -= lots
         c = ticks[inner + o, d] + charged[inner + o, d]
@@ -440,7 +454,7 @@ def publish(
             gain = node[MIDDLE, v] - node[MIDDLE, o] - 2 * c
             gap -= gain * lots
             worst = max(worst, -np.float64(gain) * lots)
-    for a in range(arcs):
+    for a in range(good.arcs):
         gain, lots = arc[a].gain, arc[a].flow
         missed = arc[a].lots - lots if gain > 0 else -lots
         gap += gain * missed
@@ -448,8 +462,8 @@ def publish(
     for v in range(nodes):
         setter = node[SETTER, v]
         named = np.int64(-1) if setter == NOBODY else node[EXTRA, setter]
-        noted[0, g, node[SEAT, v]] = named if setter < places else -1
-        noted[1, g, node[SEAT, v]] = named if setter >= places else -1
+        noted[0, node[SEAT, v]] = named if setter < places else -1
+        noted[1, node[SEAT, v]] = named if setter >= places else -1
     excess = np.int64(0)
     for v in range(nodes):
         excess = max(excess, abs(node[BALANCE, v]))
@@ -459,22 +473,22 @@ def publish(
             if order[LOTS, s] > 0:
                 dearest = max(dearest, abs(order[PRICE, s] >> shift))
                 whole += order[LOTS, s]
-        certificate[0, g] += weight * abs(np.float64(gap)) / (2.0 * dearest * whole)
-    certificate[1, g] += excess / LOTS_PER_T
-    money = 2 * unit * TICKS_PER_USD * LOTS_PER_T
-    certificate[2, g] = max(certificate[2, g], worst / money * _KG_PER_T)
+        certificate[0, 0] += weight * abs(np.float64(gap)) / (2.0 * dearest * whole)
+    certificate[1, 0] += excess / LOTS_PER_T
+    money = 2 * (np.int64(1) << good.unit_shift) * TICKS_PER_USD * LOTS_PER_T
+    certificate[2, 0] = max(certificate[2, 0], worst / money * _KG_PER_T)
 
 
 @compiled
-def _fill(
-    begin, end, sign, first, last, base, weight, shift, block_node, slot_order, order, offered_t,
-    node, fill_t,
-):  # fmt: skip
+def _fill(begin, end, sign, first, last, weight, good, tables, fill_t):
     """Fill the asks (sign 1) or bids (-1) of the nodes `begin` to `end`, and write their balances.
 
     Notes of every order that is used in part, a root's, the first of those at its limit. Says
     whether there may be an order that gains from more or from less.
     """
+    order, offered_t, node = tables.order, tables.offered_t, tables.node
+    block_node, slot_order = tables.block_node, tables.slot_order
+    base, shift = good.first, good.shift
     # with bits turned, which turns their order around, bids are treated like asks: filled in full
     # up to the bar; below the edge one that is left would gain
     flip = np.int64(0) if sign > 0 else np.int64(-1)
@@ -491,8 +505,8 @@ def _fill(
         store(node, EDGE, v, (((middle + half) >> one) << bits_below) ^ turn)
         store(node, BALANCE, v, nothing)
     share = spread(np.float64(weight))
-    for b in range(np.uint64(first), np.uint64(last)):
-        v, slot = block_node[b], 8 * (np.int64(b) - base)
+    for b in range(first, last):
+        v, slot = block_node[b], 8 * (b - base)
         limit, lots = load(order, PRICE, slot) ^ turn, load(order, LOTS, slot)
         over = spread(node[BAR, v]) < limit
         doubtful |= over & (limit < spread(node[EDGE, v])) & (nothing < lots)
@@ -526,7 +540,7 @@ def _share(v, sign, first, weight, shift, slot_order, order, node, fill_t):
             lots, i = order[LOTS, slot], slot_order[first + slot]
             part = np.float64(taken) if lots == size else lots * (taken / size)
             fill_t[i] += weight * (part / LOTS_PER_T)
-            named = min(named, np.int64(i))
+            named = min(named, i)
     node[BALANCE, v] += taken
     node[EXTRA, v] = named
     gain = sign * (node[MIDDLE, v] - 2 * (step >> shift))
@@ -540,7 +554,7 @@ def _untaken(v, sign, shift, order, node):
     bar = node[LOW if sign > 0 else HIGH, v] ^ flip
     size = node[ROOM, v] if node[PARENT, v] == v else np.int64(0)
     price, gap, worst = sign * node[MIDDLE, v], np.int64(0), 0.0
-    for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+    for s in range(node[FIRST, v], node[FIRST, v + 1]):
         x, lots = order[PRICE, s], order[LOTS, s]
         if size == 0 or x != node[STEP, v]:
             gain, filled = price - 2 * sign * (x >> shift), lots if x ^ flip <= bar else 0
@@ -557,7 +571,7 @@ def _untaken(v, sign, shift, order, node):
 
 
 @compiled
-def _note_status(g, places, nodes, node, noted):
+def _note_status(places, nodes, node, noted):
     """Note the status of demand nodes; the docstring of the package says what each means."""
     nothing = spread(np.int64(0))
     for v in range(places, nodes, 8):
@@ -573,5 +587,5 @@ def _note_status(g, places, nodes, node, noted):
         store(node, GAP, v, pick(nothing < load(node, BALANCE, v), delivered, found))
     for v in range(places, nodes):
         # of several solutions: served only if served in all, short if delivered in one only
-        found, known = node[GAP, v], noted[2, g, node[SEAT, v]]
-        noted[2, g, node[SEAT, v]] = found if known < 0 or known == found else SUPPLY_SHORT
+        found, known = node[GAP, v], noted[2, node[SEAT, v]]
+        noted[2, node[SEAT, v]] = found if known < 0 or known == found else SUPPLY_SHORT

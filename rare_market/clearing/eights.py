@@ -20,6 +20,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from rare_market.clearing.jit import compiled
+from rare_market.clearing.tables import address
 
 _inline: Any = intrinsic  # its types take what it decorates for the function to be called
 _INT, _FLOAT, _SHORT = ir.IntType(64), ir.DoubleType(), ir.IntType(32)
@@ -98,27 +99,20 @@ for _symbol, _sign in ((operator.lt, "<"), (operator.le, "<="), (operator.eq, "=
     )
 
 
-def _place(context, builder, kind, table, index):
-    """Address of an entry of a C-contiguous array."""
-    array = context.make_array(kind)(context, builder, table)
-    index = [builder.zext(i, _INT) if i.type.width < 64 else i for i in index]
-    offset = index[-1]
-    if len(index) == 2:
-        columns = builder.extract_value(array.shape, 1)
-        offset = builder.add(builder.mul(index[0], columns), offset)
-    return builder.gep(array.data, [offset])
-
-
 def _eight_at(builder, at, vector):
     """Address of the eight numbers that begin at an address."""
     return builder.bitcast(at, vector.as_pointer())
 
 
 def _entry(context, builder, sig, args, k):
-    """Address of the entry of a column whose index stands `k` behind the first."""
+    """Address of the entry of a row whose index stands `k` behind the first."""
     behind = builder.add(args[2], args[2].type(k))
-    index = builder.load(_place(context, builder, sig.args[1], args[1], [behind]))
-    return _place(context, builder, sig.args[0], args[0], [index])
+    index = builder.load(address(context, builder, *_of(sig, args, 1), sig.args[2:3], [behind]))
+    return address(context, builder, *_of(sig, args, 0), [sig.args[1].dtype], [index])
+
+
+def _of(sig: Any, args: Any, k: int) -> tuple[Any, Any]:
+    return sig.args[k], args[k]
 
 
 @_inline
@@ -126,7 +120,7 @@ def load(typingctx, table, row, column):
     """Eight entries of a row of a table."""
 
     def build(context, builder, sig, args):
-        at = _place(context, builder, sig.args[0], args[0], args[1:])
+        at = address(context, builder, *_of(sig, args, 0), sig.args[1:], args[1:])
         return builder.load(_eight_at(builder, at, ir.VectorType(at.type.pointee, 8)), align=8)
 
     kind = WHOLE if isinstance(table.dtype, types.Integer) else FLOAT
@@ -141,7 +135,7 @@ def load_some(typingctx, table, row, column, count, other):
     )
 
     def build(context, builder, sig, args):
-        at = _place(context, builder, sig.args[0], args[0], args[1:3])
+        at = address(context, builder, *_of(sig, args, 0), sig.args[1:3], args[1:3])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v8f64.p0")
         count, other = _spread(builder, args[3]), _spread(builder, args[4])
         inside = builder.icmp_signed("<", _COUNT, count)
@@ -155,7 +149,7 @@ def store(typingctx, table, row, column, values):
     """Write eight entries of a row of a table."""
 
     def build(context, builder, sig, args):
-        at = _place(context, builder, sig.args[0], args[0], args[1:3])
+        at = address(context, builder, *_of(sig, args, 0), sig.args[1:3], args[1:3])
         builder.store(args[3], _eight_at(builder, at, args[3].type), align=8)
         return context.get_dummy_value()
 

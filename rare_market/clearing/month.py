@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from rare_market.clearing.answer import (
+    Answer,
     bound_prices,
     list_trade,
     narrow_prices,
@@ -22,7 +23,7 @@ from rare_market.clearing.eights import (
     spread,
     store,
 )
-from rare_market.clearing.jit import compiled_with_arrays
+from rare_market.clearing.jit import compiled, compiled_apart, compiled_with_arrays
 from rare_market.clearing.paths import trade_by_paths
 from rare_market.clearing.problem import (
     BAD_ASK_QUANTITY,
@@ -42,6 +43,8 @@ from rare_market.clearing.problem import (
     TOO_MUCH,
     TRADE,
     UNLIMITED,
+    Good,
+    Tables,
     grains,
     price_lanes,
     read_lanes,
@@ -49,6 +52,7 @@ from rare_market.clearing.problem import (
 )
 from rare_market.clearing.quotas import add_use, charge, charge_all
 from rare_market.clearing.simplex import is_tied, search, start
+from rare_market.clearing.tables import hold, row, table
 
 
 @compiled_with_arrays
@@ -65,50 +69,77 @@ def clear_goods(
     """
     goods, all_places, all_demands = lane_cost.shape
     all_nodes, lanes = all_places + all_demands, all_places * all_demands
-    classes = all_demands // all_places
     columns = tie_weight.shape[1]  # the demand nodes, in eights
-    charges, published, solutions = len(counted) > 0, len(weights) > 0, len(trial) - 2
-    rents, rent, use = trial[2:], trial[0], trial[1]
-    good_start, sellers, node_start = plan[: goods + 1], plan[goods + 1 :], plan[2 * goods + 1 :]
-    seats = node_start[np.int64(good_start[goods]) + 1 :]
-    block_node = seats[np.int64(good_start[goods]) :]
-    blocks = np.int64(node_start[good_start[goods]])
-    block_size = block_node[blocks:]
-    slot_order = block_size[blocks:]
-    flow_and_rent = answer[: 2 * goods * lanes].reshape((2, goods, all_places, all_demands))
-    rest = answer[2 * goods * lanes :]
-    quoted = rest[: 3 * goods * all_nodes].reshape((3, goods, all_nodes))
-    rest = rest[3 * goods * all_nodes :]
-    certificate, rest = rest[: 4 * goods].reshape((4, goods)), rest[4 * goods :]
-    ask_fill_t, rest = rest[: len(ask_limit)], rest[len(ask_limit) :]
-    bid_fill_t, rest = rest[: len(bid_limit)], rest[len(bid_limit) :]
-    noted = rest.view(np.int64).reshape((3, goods, all_nodes))
+    charges, solutions = len(counted) > 0, len(trial) - 2
+    good_start, sellers, node_start = row(plan, 0), row(plan, goods + 1), row(plan, 2 * goods + 1)
+    known = good_start[goods]  # nodes with orders
+    blocks = node_start[known]
+    seats = row(node_start, known + 1)
+    block_node = row(seats, known)
+    slot_order = row(block_node, 2 * blocks)
+    ask_t, ask_usd_per_kg = row(ask_quantity_t, 0), row(ask_limit, 0)
+    bid_t, bid_usd_per_kg = row(bid_quantity_t, 0), row(bid_limit, 0)
+    cost_usd_per_kg, limit_t = lane_cost.reshape(-1), lane_limit_t.reshape(-1)
+    flow_t, rent_usd_per_kg = row(answer, 0), row(answer, goods * lanes)
+    price_usd_per_kg = row(rent_usd_per_kg, goods * lanes)
+    certificate = row(price_usd_per_kg, 3 * goods * all_nodes)
+    ask_fill_t = row(certificate, 4 * goods)
+    bid_fill_t = row(ask_fill_t, len(ask_limit))
+    noted = row(answer.view(np.int64), len(answer) - 3 * goods * all_nodes)
+
+    # the nodes in the book, and if some are absent all nodes; beyond either is read, in eights
+    slots, width = 8 * blocks, all_nodes + 16
+    node_columns = width if known == goods * all_nodes else 2 * width
+    piece, zeros = all_places * columns, NODE_ROWS * node_columns + 8 * all_places * columns
+    words = np.empty(zeros + columns + ORDER_ROWS * slots, np.int64)
+    for i in range(zeros):
+        words[i] = 0
+    floats = np.empty(slots + 4 * width)
+    for i in range(slots, slots + 4 * width):
+        floats[i] = np.nan
+    limited = np.empty(lanes, LIMITED)
+    trades = np.empty((lanes + all_nodes) * (solutions + 1), TRADE)
+    of_lanes, prices = row(words, NODE_ROWS * node_columns), row(floats, slots)
+    tables = Tables(
+        order=table(words, zeros + columns, slots),
+        offered_t=table(floats, 0, slots),
+        node=table(words, 0, node_columns),
+        arc=row(limited, 0),
+        trade=row(trades, 0),
+        carrying=row(trades, lanes + all_nodes),
+        ticks=table(of_lanes, 0, columns),
+        charged=table(of_lanes, 2 * piece, columns),
+        weight=table(of_lanes, 4 * piece, columns),
+        rent=table(of_lanes, 6 * piece, columns),
+        cost=table(of_lanes, 7 * piece, columns),
+        masked=table(of_lanes, 8 * piece, columns),
+        price=table(prices, 0, width),
+        hinted=table(prices, 3 * width, width),
+        block_node=block_node,
+        block_size=row(block_node, blocks),
+        slot_order=slot_order,
+    )
+    order, node, weight, hinted = tables.order, tables.node, tables.weight, tables.hinted
+    for o in range(all_places):
+        for d in range(columns):
+            weight[o, d] = tie_weight[o, d]
+
     unit_shift = np.int64(2 if charges else 0)
-    unit = np.int64(1) << unit_shift
-    slots = len(slot_order)
-    order, offered_t = np.empty((ORDER_ROWS, slots), np.int64), np.empty((1, slots))
-    width = all_nodes + columns + 24
-    node = np.zeros((NODE_ROWS, 2 * width), np.int64)  # those in the book, then all of the good
-    arc, trades = np.empty(lanes, LIMITED), np.empty((lanes + all_nodes) * (solutions + 1), TRADE)
-    trade, carrying = trades[: lanes + all_nodes], trades[lanes + all_nodes :]
-    # lanes between all nodes, and then those between nodes in the book
-    tables = np.zeros((3, 2 * all_places, columns), np.int64)
-    ticks, charged, weight = tables[0], tables[1], tables[2]
-    weight[:all_places] = tie_weight
-    cost, scratch = np.empty((all_places, columns), np.int64), np.empty((1, columns), np.int64)
-    extra = np.zeros((all_places, columns), np.int64)
-    prices, hinted = np.empty((3, all_nodes + 8)), np.full((1, all_nodes + 24), np.nan)
-    cost_rows, limit_rows = lane_cost.reshape((-1, lanes)), lane_limit_t.reshape((-1, lanes))
+    problem = OK
     for g in which:
-        if published and not charges:
-            certificate[3, g] = 0.0
-            for o in range(all_places):
-                for d in range(all_demands):
-                    flow_and_rent[0, g, o, d], flow_and_rent[1, g, o, d] = 0.0, 0.0
-        begin, end = np.int64(good_start[g]), np.int64(good_start[g + 1])
-        places, nodes = np.int64(sellers[g]), end - begin
-        first, last = np.int64(node_start[begin]), np.int64(node_start[end])
-        middle = np.int64(node_start[begin + places])
+        result = Answer(
+            table(flow_t, g * lanes, all_demands),
+            table(rent_usd_per_kg, g * lanes, all_demands),
+            table(price_usd_per_kg, g * all_nodes, goods * all_nodes),
+            table(certificate, g, goods),
+            ask_fill_t,
+            bid_fill_t,
+            table(noted, g * all_nodes, goods * all_nodes),
+        )
+        begin, end = good_start[g], good_start[g + 1]
+        places, nodes = sellers[g], end - begin
+        first, last = node_start[begin], node_start[end]
+        middle = node_start[begin + places]
         # from which row on the lanes between nodes in the book stand, and from which column on all
         # nodes; where none is absent they are the same
         whole = nodes == all_nodes
@@ -127,103 +158,116 @@ def clear_goods(
         store(node, PRICE, nodes, spread(-FAR))
         store(node, INSIDE, nodes, count_from(nodes))
         problem, low_ask, top_ask = read_orders(
-            first, middle, first, unit_shift, block_node, block_size, slot_order, ask_quantity_t,
-            ask_limit, order, offered_t, node,
+            first, middle, first, unit_shift, ask_t, ask_usd_per_kg, tables
         )  # fmt: skip
         if problem != OK:
-            return problem
+            break
         problem, low_bid, top_bid = read_orders(
-            middle, last, first, unit_shift, block_node, block_size, slot_order, bid_quantity_t,
-            bid_limit, order, offered_t, node,
+            middle, last, first, unit_shift, bid_t, bid_usd_per_kg, tables
         )  # fmt: skip
         if problem != OK:
-            return problem if problem == TOO_MUCH else problem + BAD_BID_QUANTITY - BAD_ASK_QUANTITY
+            problem += 0 if problem == TOO_MUCH else BAD_BID_QUANTITY - BAD_ASK_QUANTITY
+            break
         if last < blocks:  # the next good's orders come near while this one is cleared
-            between = np.int64(node_start[end + sellers[g + 1]])
+            between = node_start[end + sellers[g + 1]]
             for b in range(last, between):
-                fetch_ahead(ask_quantity_t, slot_order, 8 * b)
-                fetch_ahead(ask_limit, slot_order, 8 * b)
-            for b in range(between, np.int64(node_start[good_start[g + 2]])):
-                fetch_ahead(bid_quantity_t, slot_order, 8 * b)
-                fetch_ahead(bid_limit, slot_order, 8 * b)
+                fetch_ahead(ask_t, slot_order, 8 * b)
+                fetch_ahead(ask_usd_per_kg, slot_order, 8 * b)
+            for b in range(between, node_start[good_start[g + 2]]):
+                fetch_ahead(bid_t, slot_order, 8 * b)
+                fetch_ahead(bid_usd_per_kg, slot_order, 8 * b)
         lowest, highest = min(low_ask, low_bid), max(top_ask, top_bid)
         lowest, highest = (lowest, highest) if lowest < FAR else (np.int64(0), np.int64(0))
         # from this cost on a lane is of no use
         both = low_ask < FAR and low_bid < FAR
         useful = top_bid - low_ask + RENT_UNIT if both else -UNLIMITED
         problem, arcs, others, span = read_lanes(
-            g, places, nodes, inner, useful, unit_shift, cost_rows, limit_rows, ticks, weight, node,
-            arc,
+            all_places, all_demands, places, nodes, inner, useful, unit_shift,
+            table(cost_usd_per_kg, g * lanes, all_demands),
+            table(limit_t, g * lanes, all_demands), tables,
         )  # fmt: skip
         if problem != OK:
-            return problem
+            break
         bound = max(abs(highest), abs(lowest)) + 2 * span
         if charges:
             bound += 2 * max(useful, 0)
-            charge(g, classes, places, nodes, inner, counted, rent, node, charged)
         shift, tie_shift = grains(bound, all_places)
         for s in range(0, 8 * (last - first), 8):
             limit = load(order, PRICE, s)
             dead = limit == spread(FAR)
             store(order, PRICE, s, pick(dead, limit, limit << spread(shift)))
+        good = Good(
+            all_places, all_nodes, places, nodes, inner, outer, arcs, others, first, middle, last,
+            shift, tie_shift, unit_shift, useful, lowest, highest,
+        )  # fmt: skip
+        if charges:
+            _clear_at_rents(
+                g, counted, trial, weights, pivot_limit, hint, good, tables, result
+            )  # fmt: skip
+            continue
+        result.certificate[3, 0] = 0.0
+        for o in range(all_places):
+            for d in range(all_demands):
+                result.flow_t[o, d], result.rent_usd_per_kg[o, d] = 0.0, 0.0
+        found, in_use = _solve(pivot_limit, good, tables)
+        if not found:
+            result.certificate[3, 0] = 1.0
+        carried = bound_prices(0, True, in_use, 0, good, tables)
+        narrow_prices(carried, good, tables)
+        quote_prices(good, tables, result)
+        note_reach(good, tables, result)
+        publish(1.0, in_use, good, tables, result)
+    hold(words, floats, limited, trades)
+    return np.int64(problem)
 
-        in_use, carried = 0, 0
-        for turn in range(2 if published else 1):
-            for m in range(solutions):
-                if turn == 0 or solutions > 1:
-                    if charges:
-                        charge(g, classes, places, nodes, 0, counted, rents[m], node, extra)
-                    price_lanes(
-                        places, nodes, inner, arcs, useful, shift, tie_shift, weight, extra, ticks,
-                        cost, arc,
-                    )  # fmt: skip
-                    start(
-                        places, nodes, shift, lowest, highest, unit_shift, hinted, arcs, block_node,
-                        first, middle, last, order, cost, node, arc, scratch,
-                    )  # fmt: skip
-                    found = search(
-                        pivot_limit, arcs, places, nodes, order, cost, node, arc, scratch
-                    )
-                    if not found:
-                        certificate[3, g] = 1.0
-                    if not found or is_tied(places, nodes, arcs, cost, node, arc):
-                        trade_by_paths(places, nodes, inner, arcs, weight, order, cost, node, arc)
-                    in_use = list_trade(places, nodes, arcs, node, arc, trade)
-                if turn == 1:
-                    publish(
-                        g, weights[m], unit, shift, places, nodes, inner, arcs, in_use, ticks,
-                        charged, block_node, slot_order, first, middle, last, order, offered_t,
-                        node, arc, trade, ask_fill_t, bid_fill_t, flow_and_rent, noted, certificate,
-                    )  # fmt: skip
-                elif published:
-                    carried = bound_prices(
-                        m, solutions == 1 and not charges, shift, places, nodes, inner, arcs,
-                        in_use, carried, ticks, node, arc, trade, carrying,
-                    )  # fmt: skip
-                else:
-                    add_use(
-                        g, classes, shift, places, nodes, inner, in_use, arcs, counted, ticks,
-                        order, node, arc, trade, use,
-                    )  # fmt: skip
-                    for v in range(nodes):  # the next trial starts from here
-                        if abs(node[PRICE, v]) < FAR:
-                            price = (node[PRICE, v] >> shift) / (unit * TICKS_PER_USD)
-                            hint[g, node[SEAT, v]] = price
-            if turn == 0 and published:
-                if charges:  # take back what was published without quotas
-                    for s in range(8 * first, 8 * middle):
-                        ask_fill_t[slot_order[s]] = 0.0
-                    for s in range(8 * middle, 8 * last):
-                        bid_fill_t[slot_order[s]] = 0.0
-                    flow_and_rent[:, g] = 0.0
-                narrow_prices(
-                    places, nodes, inner, carried, arcs, ticks, charged, node, arc, carrying
-                )  # fmt: skip
-                if charges and not whole:
-                    charge_all(g, classes, counted, rent, charged)
-                quote_prices(
-                    g, unit, places, nodes, outer, arcs, others, ticks, charged, node, arc, prices,
-                    flow_and_rent, quoted, certificate,
-                )  # fmt: skip
-                note_reach(g, places, nodes, outer, arcs, others, ticks, node, arc, noted)
-    return OK
+
+@compiled
+def _solve(pivot_limit, good, tables):
+    """Solve the programme; returns whether the simplex ended, and how many lanes are in use."""
+    price_lanes(good, tables)
+    start(good, tables)
+    found = search(pivot_limit, good, tables)
+    if not found or is_tied(good, tables):
+        trade_by_paths(good, tables)
+    return found, list_trade(good, tables)
+
+
+@compiled_apart
+def _clear_at_rents(g, counted, trial, weights, pivot_limit, hint, good, tables, result):
+    """Solve a good at several rents; publish the mix, or note what each quota is used."""
+    node, unit = tables.node, np.int64(1) << good.unit_shift
+    rents, use, carried = trial[2:], trial[1], 0
+    for m in range(len(rents)):
+        charge(g, counted, rents[m], 0, good, tables.rent, node)
+        found, in_use = _solve(pivot_limit, good, tables)
+        if not found:
+            result.certificate[3, 0] = 1.0
+        if len(weights) > 0:
+            carried = bound_prices(m, False, in_use, carried, good, tables)
+            continue
+        add_use(g, counted, in_use, good, tables, use)
+        for v in range(good.nodes):  # the next trial starts from here
+            if abs(node[PRICE, v]) < FAR:
+                price = (node[PRICE, v] >> good.shift) / (unit * TICKS_PER_USD)
+                hint[g, node[SEAT, v]] = price
+    if len(weights) == 0:
+        return
+    # take back what was published without quotas
+    for s in range(8 * good.first, 8 * good.middle):
+        result.ask_fill_t[tables.slot_order[s]] = 0.0
+    for s in range(8 * good.middle, 8 * good.last):
+        result.bid_fill_t[tables.slot_order[s]] = 0.0
+    for o in range(good.all_places):
+        for d in range(good.all_nodes - good.all_places):
+            result.flow_t[o, d], result.rent_usd_per_kg[o, d] = 0.0, 0.0
+    charge(g, counted, trial[0], good.inner, good, tables.charged, node)
+    narrow_prices(carried, good, tables)
+    if good.inner > 0:
+        charge_all(g, counted, trial[0], good, tables.charged)
+    quote_prices(good, tables, result)
+    note_reach(good, tables, result)
+    for m in range(len(rents)):
+        if len(rents) > 1:
+            charge(g, counted, rents[m], 0, good, tables.rent, node)
+            found, in_use = _solve(pivot_limit, good, tables)
+        publish(weights[m], in_use, good, tables, result)

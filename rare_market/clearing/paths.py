@@ -30,11 +30,17 @@ from rare_market.clearing.simplex import EMPTY, FULL, IN_TREE, look_beyond
 
 
 @compiled_with_arrays
-def trade_by_paths(places, nodes, inner, arcs, tie_weight, order, cost, node, arc):
+def trade_by_paths(good, tables):
     """Solve one good; see :func:`rare_market.clearing.simplex.search`."""
+    places, nodes, inner, arcs = good.places, good.nodes, good.inner, good.arcs
+    order, node, arc = tables.order, tables.node, tables.arc
     demands = nodes - places
-    cost, flow = cost[:places, :demands].copy(), np.zeros((places, demands), np.int64)
-    room = np.full((places, demands), UNLIMITED)
+    shape = places, demands
+    cost, room = np.empty(shape, np.int64), np.empty(shape, np.int64)
+    flow = np.zeros(shape, np.int64)
+    for o in range(places):
+        for d in range(demands):
+            cost[o, d], room[o, d] = tables.cost[o, d], UNLIMITED
     for a in range(arcs):
         o, d = arc[a].tail, arc[a].head - places
         cost[o, d], room[o, d] = arc[a].cost, arc[a].lots
@@ -61,7 +67,7 @@ def trade_by_paths(places, nodes, inner, arcs, tie_weight, order, cost, node, ar
             changed = False
             for o in range(places):
                 for d in range(demands):
-                    v, c, w = places + d, cost[o, d], tie_weight[inner + o, d]
+                    v, c, w = places + d, cost[o, d], tables.weight[inner + o, d]
                     saved, heavier = reach[v] - reach[o] - c, weight[o] + w - weight[v]
                     forward = c < INF and flow[o, d] < room[o, d] and reach[o] < INF
                     if forward and _better(saved, heavier):

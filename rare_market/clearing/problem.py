@@ -9,7 +9,7 @@ a tick: a *grain*. There are ``2^shift`` grains in a tick, as many as keep every
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,6 +103,50 @@ LIMITED = _record("tail head", "ticks cost lots state flow has_room most gain")
 TRADE = _record("tail head", "lots")
 
 
+class Tables(NamedTuple):
+    """What the goods are worked out in, one after the other."""
+
+    order: Any  # [PRICE or LOTS, slot]
+    offered_t: Any  # [0, slot]
+    node: Any  # [SEAT ..., node]
+    arc: Any  # [limited lane]
+    trade: Any  # [lane in use]
+    carrying: Any  # [lane that holds prices to its cost]
+    ticks: Any  # [origin, demand node] as are the others but `masked`
+    charged: Any  # rents of quotas, ticks, as published
+    weight: Any  # of ties
+    rent: Any  # of quotas, ticks, at which the programme is solved
+    cost: Any  # with them, grains
+    masked: Any  # [0, demand node] scratch
+    price: Any  # [3, node] scratch
+    hinted: Any  # [0, node] USD/kg
+    block_node: Any  # [block]
+    block_size: Any  # [block] orders
+    slot_order: Any  # [slot] number of the order
+
+
+class Good(NamedTuple):
+    """Where a good stands in the tables, and in which units."""
+
+    all_places: Any
+    all_nodes: Any
+    places: Any  # with asks in the book
+    nodes: Any  # with orders in the book
+    inner: Any  # row of `ticks`, `charged` and `weight` from which lanes between these stand
+    outer: Any  # column of `node` from which all nodes stand
+    arcs: Any  # limited lanes between nodes in the book
+    others: Any  # other limited lanes
+    first: Any  # block of asks
+    middle: Any  # first block of bids
+    last: Any  # end of these
+    shift: Any  # bits of grains a tick has
+    tie_shift: Any
+    unit_shift: Any  # bits of parts into which a tick is split
+    useful: Any  # ticks; a lane that costs as much is of no use
+    lowest: Any  # limit, ticks
+    highest: Any
+
+
 @compiled
 def within(values, largest):
     """Bound eight floats in size; what is no number stays so."""
@@ -131,21 +175,22 @@ def whole_lots(quantity_t):
 
 @compiled
 def read_orders(
-    first, last, base, unit_shift, block_node, block_size, slot_order, quantity_t, limit, order,
-    offered_t, node,
+    first, last, base, unit_shift, quantity_t, limit, tables
 ):  # fmt: skip
     """Read the orders of the blocks from `first` to `last`, limits still in ticks.
 
     `base` is the first block of the good. Returns a problem code (of the asks) and the range of
     limits.
     """
+    order, offered_t, node = tables.order, tables.offered_t, tables.node
+    block_size, slot_order = tables.block_size, tables.slot_order
     nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
     lowest, highest, negative = far, near, nothing
     sum_t, sum_usd_per_kg = spread(0.0), spread(0.0)  # not a number if a term is not
-    for b in range(np.uint64(first), np.uint64(last)):
-        slot, v = 8 * (np.int64(b) - base), block_node[b]
-        offered = gather(quantity_t, slot_order, 8 * np.int64(b))
-        usd_per_kg = within(gather(limit, slot_order, 8 * np.int64(b)), LARGEST_PRICE_USD_PER_KG)
+    for b in range(first, last):
+        slot, v = 8 * (b - base), tables.block_node[b]
+        offered = gather(quantity_t, slot_order, 8 * b)
+        usd_per_kg = within(gather(limit, slot_order, 8 * b), LARGEST_PRICE_USD_PER_KG)
         offered = pick(count_from(0) < spread(block_size[b]), offered, spread(0.0))
         negative |= offered < spread(0.0)
         sum_t += offered
@@ -182,7 +227,7 @@ def _problem_of(first, last, block_size, slot_order, quantity_t, limit):
 
 @compiled
 def read_lanes(
-    g, places, nodes, inner, useful, unit_shift, lane_cost, lane_limit_t, ticks, weight, node, arc,
+    all_places, demands, places, nodes, inner, useful, unit_shift, cost_usd_per_kg, limit_t, tables
 ):  # fmt: skip
     """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
 
@@ -191,20 +236,19 @@ def read_lanes(
     problem code, how many limited lanes there are in the book and others, and the span of the
     costs of use.
     """
-    all_places, columns = len(ticks) // 2, ticks.shape[1]
-    demands = lane_cost.shape[1] // all_places
+    ticks, weight, node, arc = tables.ticks, tables.weight, tables.node, tables.arc
     nothing, most, far = spread(np.int64(0)), spread(LARGEST_QUANTITY_T), spread(INF)
     largest_cost = 2 * LARGEST_PRICE_USD_PER_KG
     low, high, limited = nothing, nothing, nothing
     fine = spread(np.int64(-1))
     fine_limit = fine
     for o in range(all_places):
-        for d in range(0, columns, 8):
-            usd_per_kg = load_some(lane_cost, g, o * demands + d, demands - d, np.inf)
-            limit_t = load_some(lane_limit_t, g, o * demands + d, demands - d, np.inf)
+        for d in range(0, demands, 8):
+            usd_per_kg = load_some(cost_usd_per_kg, o, d, demands - d, np.inf)
+            most_t = load_some(limit_t, o, d, demands - d, np.inf)
             fine &= spread(-np.inf) < usd_per_kg
-            fine_limit &= spread(0.0) <= limit_t
-            limited |= limit_t <= most
+            fine_limit &= spread(0.0) <= most_t
+            limited |= most_t <= most
             c = ticks_of(within(usd_per_kg, largest_cost), unit_shift)
             c = pick(spread(largest_cost) < usd_per_kg, far, c)
             low, high = smaller(low, c), larger(high, pick(c < spread(useful), c, nothing))
@@ -214,17 +258,16 @@ def read_lanes(
         for o in range(places):
             for v in range(places, nodes):
                 tail, d = node[SEAT, o], node[SEAT, v] - all_places
-                limit_t = lane_limit_t[g, tail * demands + d]
-                if limit_t <= LARGEST_QUANTITY_T and ticks[tail, d] < INF:
-                    _note_arc(arcs, o, v, ticks[tail, d], limit_t, arc)
+                if limit_t[tail, d] <= LARGEST_QUANTITY_T and ticks[tail, d] < INF:
+                    _note_arc(arcs, o, v, ticks[tail, d], limit_t[tail, d], arc)
                     ticks[tail, d] = INF
                     arcs += 1
         for o in range(all_places):
             for d in range(demands):
-                limit_t = lane_limit_t[g, o * demands + d]
-                if limit_t <= LARGEST_QUANTITY_T and ticks[o, d] < INF:
+                if limit_t[o, d] <= LARGEST_QUANTITY_T and ticks[o, d] < INF:
                     others += 1
-                    _note_arc(len(arc) - others, o, all_places + d, ticks[o, d], limit_t, arc)
+                    at = all_places * demands - others
+                    _note_arc(at, o, all_places + d, ticks[o, d], limit_t[o, d], arc)
                     ticks[o, d] = INF
     if inner > 0:
         for o in range(places):
@@ -260,20 +303,20 @@ def grains(bound, places):
 
 
 @compiled
-def price_lanes(
-    places, nodes, inner, arcs, useful, shift, tie_shift, weight, rent, ticks, cost, arc
-):  # fmt: skip
+def price_lanes(good, tables):
     """Write the costs, with the rents of quotas, in grains less the tie weights.
 
     A cost from `useful` on cannot be borne; such lanes are closed, since it might not fit either.
     """
+    places, inner, shift, useful = good.places, good.inner, good.shift, good.useful
+    ticks, weight, rent, arc = tables.ticks, tables.weight, tables.rent, tables.arc
     for o in range(places):
-        for d in range(0, nodes - places, 8):
+        for d in range(0, good.nodes - places, 8):
             c = load(ticks, inner + o, d) + load(rent, o, d)
-            grain = (c << spread(shift)) - (load(weight, inner + o, d) >> spread(tie_shift))
-            store(cost, o, d, pick(c < spread(useful), grain, spread(INF)))
-    for a in range(arcs):
+            grain = (c << spread(shift)) - (load(weight, inner + o, d) >> spread(good.tie_shift))
+            store(tables.cost, o, d, pick(c < spread(useful), grain, spread(INF)))
+    for a in range(good.arcs):
         o, d = arc[a].tail, arc[a].head - places
         c = arc[a].ticks + rent[o, d]
-        grain = (c << shift) - (weight[inner + o, d] >> tie_shift)
+        grain = (c << shift) - (weight[inner + o, d] >> good.tie_shift)
         arc[a].cost = grain if c < useful else INF

@@ -61,19 +61,20 @@ def lanes_counted(quotas: Quotas, places: int) -> np.ndarray:
 
 
 @compiled_apart
-def charge(g, classes, places, nodes, inner, counted, rent, node, charged):
+def charge(g, counted, rent, inner, good, charged, node):
     """Write the sum of the rents of the quotas that count each lane between nodes in the book."""
-    all_places = counted.shape[2]
+    places, all_places = good.places, good.all_places
+    classes = good.all_nodes // all_places - 1
     for o in range(places):
-        for v in range(places, nodes):
+        for v in range(places, good.nodes):
             place = (node[SEAT, v] - all_places) // classes
             charged[inner + o, v - places] = _rents(g, node[SEAT, o], place, counted, rent)
 
 
 @compiled_apart
-def charge_all(g, classes, counted, rent, charged):
+def charge_all(g, counted, rent, good, charged):
     """Write it for all lanes."""
-    places = counted.shape[2]
+    places, classes = good.all_places, good.all_nodes // good.all_places - 1
     for o in range(places):
         for p in range(places):
             rents = _rents(g, o, p, counted, rent)
@@ -103,20 +104,22 @@ def exact_value(use: np.ndarray) -> int:
 
 
 @compiled_apart
-def add_use(
-    g, classes, shift, places, nodes, inner, in_use, arcs, counted, ticks, order, node, arc, trade,
-    use,
-):  # fmt: skip
+def add_use(g, counted, in_use, good, tables, use):
     """Add the lots under each quota and, last, the value of the trade in ticks times lots.
 
     The value does not fit a word. It is summed modulo 2^64 and in coarse units, each cut to a whole
     number: neither depends on the order of the terms, and :func:`exact_value` needs no more.
     """
-    quotas, all_places = len(counted), counted.shape[2]
+    places, nodes, inner, shift = good.places, good.nodes, good.inner, good.shift
+    ticks, order, node, arc, trade = (
+        tables.ticks, tables.order, tables.node, tables.arc, tables.trade
+    )  # fmt: skip
+    quotas, all_places = len(counted), good.all_places
+    classes = good.all_nodes // all_places - 1
     value, coarse = np.int64(0), np.int64(0)
     for v in range(nodes):
         sign = -1 if v < places else 1
-        for s in range(np.uint64(node[FIRST, v]), np.uint64(node[FIRST, v + 1])):
+        for s in range(node[FIRST, v], node[FIRST, v + 1]):
             x, lots = order[PRICE, s], order[LOTS, s]
             if x <= node[LOW, v] if v < places else x >= node[HIGH, v]:
                 low, high = _worth(sign * (x >> shift), lots)
@@ -133,7 +136,7 @@ def add_use(
         tail, place = node[SEAT, o], (node[SEAT, places + d] - all_places) // classes
         for k in range(quotas):
             use[k] += lots if counted[k, g, tail, place] else 0
-    for a in range(arcs):
+    for a in range(good.arcs):
         low, high = _worth(-arc[a].ticks, arc[a].flow)
         value, coarse = value + low, coarse + high
     use[quotas] += value

@@ -59,21 +59,21 @@ _FARTHEST = np.int64(3 << 58)  # no real order or lane is as far
 
 
 @compiled
-def start(
-    places, nodes, shift, lowest, highest, unit_shift, hinted, arcs, block_node, first, middle,
-    last, order, cost, node, arc, masked,
-):  # fmt: skip
+def start(good, tables):
     """Make the hinted prices admissible and hang every demand node on its cheapest origin.
 
     Roots start with a step of no lots at their price, so that any prices can start the search.
-    Idle nodes get prices at which they can never join. The asks are in the blocks from
-    `first` to `middle`, the bids in those up to `last`.
+    Idle nodes get prices at which they can never join.
     """
+    places, nodes, shift = good.places, good.nodes, good.shift
+    lowest, highest, first = good.lowest, good.highest, good.first
+    order, cost, node, arc = tables.order, tables.cost, tables.node, tables.arc
+    block_node = tables.block_node
     guess, tick = spread((lowest + highest) >> 1), np.int64(1) << shift
     nothing, far, near = spread(np.int64(0)), spread(FAR), spread(-FAR)
     for v in range(0, nodes, 8):
-        own, usd_per_kg = count_from(v), load(hinted, 0, v)
-        ticks = ticks_of(within(usd_per_kg, LARGEST_PRICE_USD_PER_KG), unit_shift)
+        own, usd_per_kg = count_from(v), load(tables.hinted, 0, v)
+        ticks = ticks_of(within(usd_per_kg, LARGEST_PRICE_USD_PER_KG), good.unit_shift)
         ticks = pick(usd_per_kg == usd_per_kg, ticks, guess)
         ticks = smaller(larger(ticks, spread(lowest)), spread(highest))
         dead = pick(own < spread(places), far, near)
@@ -100,22 +100,22 @@ def start(
         store(node, ROOM, v, hangs & spread(UNLIMITED))
         store(node, PARENT, v, origin)
         store(node, INSIDE, v, origin)
-    _join(tick, places, nodes, cost, node, masked)
-    for b in range(first, middle):  # asks below the price are used
+    _join(tick, places, nodes, cost, node, tables.masked)
+    for b in range(first, good.middle):  # asks below the price are used
         v, slot = block_node[b], 8 * (b - first)
         x = load(order, PRICE, slot)
         below = x < spread(node[PRICE, v])
         node[EXTRA, v] -= total(below & load(order, LOTS, slot))
         node[LOW, v] = max(node[LOW, v], largest(pick(below, x, near)))
         node[HIGH, v] = min(node[HIGH, v], smallest(pick(below, far, x)))
-    for b in range(middle, last):  # bids from it on
+    for b in range(good.middle, good.last):  # bids from it on
         v, slot = block_node[b], 8 * (b - first)
         x = load(order, PRICE, slot)
         below = x < spread(node[PRICE, v])
         node[EXTRA, v] += total(pick(below, nothing, load(order, LOTS, slot)))
         node[LOW, v] = max(node[LOW, v], largest(pick(below, x, near)))
         node[HIGH, v] = min(node[HIGH, v], smallest(pick(below, far, x)))
-    for a in range(arcs):
+    for a in range(good.arcs):
         tail, head = arc[a].tail, arc[a].head
         arc[a].state = EMPTY
         if node[PRICE, head] - node[PRICE, tail] > arc[a].cost:
@@ -180,10 +180,9 @@ def _shift(piece, gap, tree, nodes, node):
 @compiled
 def _hang(v, top, outer, arc, flow, room, node):
     """Turn the path from v up to `top` around and hang v on `outer`: a node, or itself."""
-    v, top, outer = np.uint32(v), np.uint32(top), np.uint32(outer)
     while True:
-        parent = np.uint32(node[PARENT, v])
-        old_arc, old_flow, old_room = node[ARC, v], node[FLOW, v], node[ROOM, v]
+        parent, old_arc = node[PARENT, v], node[ARC, v]
+        old_flow, old_room = node[FLOW, v], node[ROOM, v]
         node[PARENT, v], node[ARC, v], node[FLOW, v], node[ROOM, v] = outer, arc, flow, room
         if v == top:
             return
@@ -198,13 +197,13 @@ def _settle(places, nodes, node):
         lacking = load(node, EXTRA, first)
         left = bits((lacking < nothing) | (nothing < lacking))
         while left:
-            v = np.uint32(first + lowest_bit(left))
+            v = first + lowest_bit(left)
             left &= left - 1
-            more, parent = node[EXTRA, v], np.uint32(node[PARENT, v])
+            more, parent = node[EXTRA, v], node[PARENT, v]
             while parent != v:
                 node[FLOW, v] += more if v >= places else -more
                 v = parent
-                parent = np.uint32(node[PARENT, v])
+                parent = node[PARENT, v]
             node[FLOW, v] += more
 
 
@@ -223,11 +222,13 @@ def look_beyond(v, step, sign, order, node):
 
 
 @compiled
-def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
+def search(limit, good, tables):
     """Move one piece of a tree at a time until every order and lane is in range.
 
     Returns whether that succeeded within `limit` moves.
     """
+    places, nodes, arcs, masked = good.places, good.nodes, good.arcs, tables.masked
+    order, cost, node, arc = tables.order, tables.cost, tables.node, tables.arc
     nothing, no_gap, no_price = spread(np.int64(0)), spread(INF), spread(-INF)
     for _ in range(limit):
         # the link furthest out of its range is cut
@@ -321,12 +322,14 @@ def search(limit, arcs, places, nodes, order, cost, node, arc, masked):
 
 
 @compiled
-def is_tied(places, nodes, arcs, cost, node, arc):
+def is_tied(good, tables):
     """Say whether a lane or an order outside the trees is indifferent.
 
     Only then can another solution be as good. It takes sums of tie weights that are equal in whole
     grains, which few grains a tick make likely.
     """
+    places, nodes, arcs = good.places, good.nodes, good.arcs
+    cost, node, arc = tables.cost, tables.node, tables.arc
     nothing = spread(np.int64(0))
     tied = nothing  # counted in minus ones, less the lanes of the trees
     for v in range(0, nodes, 8):
@@ -401,7 +404,7 @@ def _cut(top, missing, places, nodes, node, arc):
         grown = np.int64(0)
         for v in range(nodes):
             name = node[INSIDE, v]
-            joins = name != top and node[INSIDE, np.uint32(node[PARENT, v])] == top
+            joins = name != top and node[INSIDE, node[PARENT, v]] == top
             grown += joins
             node[INSIDE, v] = name + (top - name if joins else 0)
         if grown == 0:
