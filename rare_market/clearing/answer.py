@@ -193,7 +193,7 @@ def narrow_prices(carried, good, tables):
             for i in range(carried):
                 o, v = carrying[i].tail, carrying[i].head
                 c = ticks[inner + o, v - places] + charged[inner + o, v - places]
-                settling |= _hold(o, v, c, True, True, node)
+                settling |= _apply(o, v, c, True, True, node)
             moved |= settling
             if not settling:
                 break
@@ -210,13 +210,13 @@ def narrow_prices(carried, good, tables):
         for a in range(arcs):
             o, v = arc[a].tail, arc[a].head
             c = arc[a].ticks + charged[inner + o, v - places]
-            moved |= _hold(o, v, c, arc[a].has_room == 1, arc[a].most > 0, node)
+            moved |= _apply(o, v, c, arc[a].has_room == 1, arc[a].most > 0, node)
         if not moved or carried + arcs == 0:  # lanes with room alone move nothing twice
             break
 
 
 @compiled
-def _hold(o, v, c, open_up, in_use, node):
+def _apply(o, v, c, open_up, in_use, node):
     """Apply one lane: p_d <= p_o + c if it has room, >= if it is in use; say if a bound moved."""
     moved = False
     if in_use:
@@ -398,7 +398,7 @@ def _quote_from_neighbours(good, tables):
 
 @compiled
 def note_reach(good, tables, result):
-    """Note which demand nodes asks can reach, and the status of absent ones."""
+    """Note which demand nodes asks can reach, and the status of absent ones (of others none)."""
     all_places, all_nodes, nodes, outer = good.all_places, good.all_nodes, good.nodes, good.outer
     node, noted = tables.node, result.noted
     for v in range(all_places, all_nodes, 8):

@@ -107,11 +107,11 @@ def _eight_at(builder, at, vector):
 def _entry(context, builder, sig, args, k):
     """Address of the entry of a row whose index stands `k` behind the first."""
     behind = builder.add(args[2], args[2].type(k))
-    index = builder.load(address(context, builder, *_of(sig, args, 1), sig.args[2:3], [behind]))
-    return address(context, builder, *_of(sig, args, 0), [sig.args[1].dtype], [index])
+    index = builder.load(address(context, builder, *_typed(sig, args, 1), sig.args[2:3], [behind]))
+    return address(context, builder, *_typed(sig, args, 0), [sig.args[1].dtype], [index])
 
 
-def _of(sig: Any, args: Any, k: int) -> tuple[Any, Any]:
+def _typed(sig: Any, args: Any, k: int) -> tuple[Any, Any]:
     return sig.args[k], args[k]
 
 
@@ -120,7 +120,7 @@ def load(typingctx, table, row, column):
     """Eight entries of a row of a table."""
 
     def build(context, builder, sig, args):
-        at = address(context, builder, *_of(sig, args, 0), sig.args[1:], args[1:])
+        at = address(context, builder, *_typed(sig, args, 0), sig.args[1:], args[1:])
         return builder.load(_eight_at(builder, at, ir.VectorType(at.type.pointee, 8)), align=8)
 
     kind = WHOLE if isinstance(table.dtype, types.Integer) else FLOAT
@@ -135,7 +135,7 @@ def load_some(typingctx, table, row, column, count, other):
     )
 
     def build(context, builder, sig, args):
-        at = address(context, builder, *_of(sig, args, 0), sig.args[1:3], args[1:3])
+        at = address(context, builder, *_typed(sig, args, 0), sig.args[1:3], args[1:3])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v8f64.p0")
         count, other = _spread(builder, args[3]), _spread(builder, args[4])
         inside = builder.icmp_signed("<", _COUNT, count)
@@ -149,7 +149,7 @@ def store(typingctx, table, row, column, values):
     """Write eight entries of a row of a table."""
 
     def build(context, builder, sig, args):
-        at = address(context, builder, *_of(sig, args, 0), sig.args[1:3], args[1:3])
+        at = address(context, builder, *_typed(sig, args, 0), sig.args[1:3], args[1:3])
         builder.store(args[3], _eight_at(builder, at, args[3].type), align=8)
         return context.get_dummy_value()
 

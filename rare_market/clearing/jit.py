@@ -15,7 +15,7 @@ def compiled[Kernel: Callable[..., Any]](kernel: Kernel) -> Kernel:
     """Compile a kernel; no fastmath and no threads, so that results are the same everywhere.
 
     It may not make arrays: then numba counts no references, which would cost more than the work.
-    It is put where it is called: to pass a table means to copy seven words.
+    It is put where it is called, where the compiler sees what stays the same across the call.
     """
     return cast(Kernel, _njit(_nrt=False, forceinline=True)(kernel))
 

@@ -65,7 +65,8 @@ def clear_goods(
     The programme is solved at the rents in every row of `trial` but the first two (quarters of a
     tick, one column per quota) and the solutions are summed by weight; prices are quoted at the
     rents in its first row. With no weights nothing is published: its second row gains the lots
-    under each quota and, last, the value of the trade, and `hint` takes over the prices.
+    under each quota and, last, the value of the trade, and `hint` takes over the prices. Without
+    quotas none of the three is read.
     """
     goods, all_places, all_demands = lane_cost.shape
     all_nodes, lanes = all_places + all_demands, all_places * all_demands
@@ -87,14 +88,14 @@ def clear_goods(
     bid_fill_t = row(ask_fill_t, len(ask_limit))
     noted = row(answer.view(np.int64), len(answer) - 3 * goods * all_nodes)
 
-    # the nodes in the book, and if some are absent all nodes; beyond either is read, in eights
-    slots, width = 8 * blocks, all_nodes + 16
+    # the nodes in the book, and if some are absent all nodes; eights reach fourteen beyond the last
+    slots, width = 8 * blocks, (all_nodes + 16 + 7) // 8 * 8
     node_columns = width if known == goods * all_nodes else 2 * width
     piece, zeros = all_places * columns, NODE_ROWS * node_columns + 8 * all_places * columns
-    words = np.empty(zeros + columns + ORDER_ROWS * slots, np.int64)
+    words = _from_a_line(np.empty(8 + zeros + columns + ORDER_ROWS * slots, np.int64))
     for i in range(zeros):
         words[i] = 0
-    floats = np.empty(slots + 4 * width)
+    floats = _from_a_line(np.empty(8 + slots + 4 * width))
     for i in range(slots, slots + 4 * width):
         floats[i] = np.nan
     limited = np.empty(lanes, LIMITED)
@@ -166,7 +167,8 @@ def clear_goods(
             middle, last, first, unit_shift, bid_t, bid_usd_per_kg, tables
         )  # fmt: skip
         if problem != OK:
-            problem += 0 if problem == TOO_MUCH else BAD_BID_QUANTITY - BAD_ASK_QUANTITY
+            if problem != TOO_MUCH:
+                problem += BAD_BID_QUANTITY - BAD_ASK_QUANTITY
             break
         if last < blocks:  # the next good's orders come near while this one is cleared
             between = node_start[end + sellers[g + 1]]
@@ -217,8 +219,14 @@ def clear_goods(
         quote_prices(good, tables, result)
         note_reach(good, tables, result)
         publish(1.0, in_use, good, tables, result)
-    hold(words, floats, limited, trades)
+    hold(words, floats, limited, trades)  # no return before
     return np.int64(problem)
+
+
+@compiled_with_arrays
+def _from_a_line(column):
+    """Leave out what lies before the first line of the caches: eights then lie in one line each."""
+    return column[-(column.ctypes.data // 8) % 8 :]
 
 
 @compiled
@@ -234,7 +242,7 @@ def _solve(pivot_limit, good, tables):
 
 @compiled_apart
 def _clear_at_rents(g, counted, trial, weights, pivot_limit, hint, good, tables, result):
-    """Solve a good at several rents; publish the mix, or note what each quota is used."""
+    """Solve a good at several rents; publish the mix, or note how much of each quota is used."""
     node, unit = tables.node, np.int64(1) << good.unit_shift
     rents, use, carried = trial[2:], trial[1], 0
     for m in range(len(rents)):
@@ -269,5 +277,5 @@ def _clear_at_rents(g, counted, trial, weights, pivot_limit, hint, good, tables,
     for m in range(len(rents)):
         if len(rents) > 1:
             charge(g, counted, rents[m], 0, good, tables.rent, node)
-            found, in_use = _solve(pivot_limit, good, tables)
+            _, in_use = _solve(pivot_limit, good, tables)
         publish(weights[m], in_use, good, tables, result)

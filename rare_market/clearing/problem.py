@@ -108,14 +108,14 @@ class Tables(NamedTuple):
 
     order: Any  # [PRICE or LOTS, slot]
     offered_t: Any  # [0, slot]
-    node: Any  # [SEAT ..., node]
+    node: Any  # [PRICE, SEAT ..., node]
     arc: Any  # [limited lane]
     trade: Any  # [lane in use]
     carrying: Any  # [lane that holds prices to its cost]
-    ticks: Any  # [origin, demand node] as are the others but `masked`
+    ticks: Any  # [origin, demand node] as are the next four
     charged: Any  # rents of quotas, ticks, as published
     weight: Any  # of ties
-    rent: Any  # of quotas, ticks, at which the programme is solved
+    rent: Any  # of quotas, ticks, at which the programme is solved; as `cost` of the book only
     cost: Any  # with them, grains
     masked: Any  # [0, demand node] scratch
     price: Any  # [3, node] scratch
@@ -174,9 +174,7 @@ def whole_lots(quantity_t):
 
 
 @compiled
-def read_orders(
-    first, last, base, unit_shift, quantity_t, limit, tables
-):  # fmt: skip
+def read_orders(first, last, base, unit_shift, quantity_t, limit, tables):
     """Read the orders of the blocks from `first` to `last`, limits still in ticks.
 
     `base` is the first block of the good. Returns a problem code (of the asks) and the range of

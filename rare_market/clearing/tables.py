@@ -3,8 +3,9 @@
 An array of numba's is seven words or more, all of which are copied when a kernel that is compiled
 apart is called. A row here is the address of its first entry; a table has the length of its rows
 beside it. An entry is written ``row[i]`` or ``table[row, column]``; no index counts from the end,
-and whole numbers of 32 bits are read as such of 64.
-Neither keeps its memory: who makes them must hold the array while they are used.
+and smaller whole numbers are read as such of 64 bits.
+Neither keeps its memory: numba lets an array go after the last line that names it, so who makes
+them from one of its own must :func:`hold` it until they are used no more. A caller's stay.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
@@ -99,8 +100,9 @@ class _Get(AbstractTemplate):
     def generic(self, args, kws):
         """Give the signature, if the index is one for a row or table."""
         if isinstance(args[0], Row | Table) and _fits(*args):
-            read_as = types.int64 if args[0].dtype == types.uint32 else args[0].dtype
-            return signature(read_as, *args)
+            dtype: Any = args[0].dtype
+            small = isinstance(dtype, types.Integer) and dtype != types.uint64
+            return signature(types.int64 if small else dtype, *args)
         return None
 
 
@@ -138,6 +140,12 @@ def _set(context, builder, sig, args):
     return context.get_dummy_value()
 
 
+def _in_line(entries: types.Type) -> bool:
+    """Whether these are a row, or an array whose entries lie one after the other."""
+    column = isinstance(entries, types.Array) and entries.ndim == 1 and entries.layout == "C"
+    return column or isinstance(entries, Row)
+
+
 def _first(context, builder, kind, value):
     """Address of the first entry of a row or of a column array."""
     return (
@@ -148,6 +156,8 @@ def _first(context, builder, kind, value):
 @_inline
 def row(typingctx, entries, first):
     """Entries of a column array, or of a row, from `first` on."""
+    if not _in_line(entries):
+        return None
 
     def build(context, builder, sig, args):
         start = builder.gep(_first(context, builder, sig.args[0], args[0]), [args[1]])
@@ -159,6 +169,8 @@ def row(typingctx, entries, first):
 @_inline
 def table(typingctx, entries, first, columns):
     """Entries of a column array, or of a row, from `first` on, in rows of so many."""
+    if not _in_line(entries):
+        return None
 
     def build(context, builder, sig, args):
         kind = context.get_value_type(sig.return_type)
