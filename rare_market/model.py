@@ -455,7 +455,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
                 if lanes.count(good) > 1 or apart[good, d]:
                     user_t = wanted_t[good, d].copy()
                     user_t[LOYAL] *= self._tempted(good, o, d)
-                    limit_t[good, o, d] = lane_t * _parts(user_t, wanted_t[good, d] > 0.0)
+                    limit_t[good, o, d] = lane_t * limit_share(user_t, wanted_t[good, d] > 0.0)
                     continue
                 origin.append(o)
                 destination.append(d)
@@ -556,7 +556,7 @@ class RareEarthMarket(mesa.Model):  # type: ignore[misc]  # mesa ships no types
             touched = np.where(offered_t > 0.0, self.content.offered(rule.touch), 0.0)
             clean_t = (1.0 - touched) * offered_t
             bid_t = wanted_t * rule.goods[:, None] * rule.places
-            part = _parts(bid_t, bid_t > 0.0)
+            part = limit_share(bid_t, bid_t > 0.0)
             _limit_clean(
                 rule.goods, rule.places, touched, clean_t, part, cost, limit_t, self.clean_lane
             )
@@ -576,8 +576,8 @@ SMALLEST_T = 1e-9  # of a lane: less is no lane
 SAME_PRICE_USD_PER_KG = 1e-3  # apart
 
 
-def _parts(user_t: np.ndarray, bids: np.ndarray) -> np.ndarray:
-    """Parts of a limit, by what each would use of it, ``[..., user]``.
+def limit_share(user_t: np.ndarray, bids: np.ndarray) -> np.ndarray:
+    """Share of a limit that each has, by what it would use of it, ``[..., user]``.
 
     Who does not bid takes nothing from the others and could have all of it: so it is quoted.
     """

@@ -208,9 +208,7 @@ def clear_goods(
             )  # fmt: skip
             continue
         result.certificate[3, 0] = 0.0
-        for o in range(all_places):
-            for d in range(all_demands):
-                result.flow_t[o, d], result.rent_usd_per_kg[o, d] = 0.0, 0.0
+        _carry_nothing(good, result)
         found, in_use = _solve(pivot_limit, good, tables)
         if not found:
             result.certificate[3, 0] = 1.0
@@ -227,6 +225,14 @@ def clear_goods(
 def _from_a_line(column):
     """Leave out what lies before the first line of the caches: eights then lie in one line each."""
     return column[-(column.ctypes.data // 8) % 8 :]
+
+
+@compiled
+def _carry_nothing(good, result):
+    """Publish lanes without flow and rent, to which both are added."""
+    for o in range(good.all_places):
+        for d in range(good.all_nodes - good.all_places):
+            result.flow_t[o, d], result.rent_usd_per_kg[o, d] = 0.0, 0.0
 
 
 @compiled
@@ -265,9 +271,7 @@ def _clear_at_rents(g, counted, trial, weights, pivot_limit, hint, good, tables,
         result.ask_fill_t[tables.slot_order[s]] = 0.0
     for s in range(8 * good.middle, 8 * good.last):
         result.bid_fill_t[tables.slot_order[s]] = 0.0
-    for o in range(good.all_places):
-        for d in range(good.all_nodes - good.all_places):
-            result.flow_t[o, d], result.rent_usd_per_kg[o, d] = 0.0, 0.0
+    _carry_nothing(good, result)
     charge(g, counted, trial[0], good.inner, good, tables.charged, node)
     narrow_prices(carried, good, tables)
     if good.inner > 0:

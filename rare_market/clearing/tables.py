@@ -148,9 +148,9 @@ def _in_line(entries: types.Type) -> bool:
 
 def _first(context, builder, kind, value):
     """Address of the first entry of a row or of a column array."""
-    return (
-        value if isinstance(kind, Row) else context.make_array(kind)(context, builder, value).data
-    )
+    if not isinstance(kind, Row):
+        value = context.make_array(kind)(context, builder, value).data
+    return value
 
 
 @_inline

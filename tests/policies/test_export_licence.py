@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rare_market.goods import MILITARY, OPEN
-from rare_market.model import RareEarthMarket, _parts
+from rare_market.model import RareEarthMarket, limit_share
 from rare_market.policies import Embargo, ExportLicence
 from rare_market.scenario import Scenario
 from tests.conftest import run
@@ -105,9 +105,9 @@ def test_under_an_embargo_beside_it_both_end_uses_share_what_leaks():
 def test_those_who_bid_share_a_limit_and_who_does_not_is_not_cut_off():
     """Bids of 1 and 3 t share a lane; loyal buyers who would not take of it leave it to others."""
     bids = np.array([True, True, False])
-    assert _parts(np.array([1.0, 3.0, 0.0]), bids).tolist() == [0.25, 0.75, 1.0]
-    assert _parts(np.array([0.0, 3.0, 0.0]), bids).tolist() == [0.0, 1.0, 1.0]
-    assert _parts(np.zeros(3), np.zeros(3, dtype=bool)).tolist() == [1.0, 1.0, 1.0]
+    assert limit_share(np.array([1.0, 3.0, 0.0]), bids).tolist() == [0.25, 0.75, 1.0]
+    assert limit_share(np.array([0.0, 3.0, 0.0]), bids).tolist() == [0.0, 1.0, 1.0]
+    assert limit_share(np.zeros(3), np.zeros(3, dtype=bool)).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_elsewhere_and_after_the_rule_end_uses_are_one_market():
