@@ -113,7 +113,7 @@ def clear_goods(
         weight=table(of_lanes, 4 * piece, columns),
         rent=table(of_lanes, 6 * piece, columns),
         cost=table(of_lanes, 7 * piece, columns),
-        masked=table(of_lanes, 8 * piece, columns),
+        gaps=table(of_lanes, 8 * piece, columns),
         price=table(prices, 0, width),
         hinted=table(prices, 3 * width, width),
         block_node=block_node,

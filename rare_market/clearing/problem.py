@@ -74,7 +74,7 @@ PRICE, LOTS, ORDER_ROWS = range(3)
 # idle; its price is in grains; the lane to its parent (ARC: the limited lane, or -1) carries FLOW
 # of at most ROOM. A root is its own parent, and its link is an order of limit STEP, used in part.
 # LOW and HIGH are its next orders below the price (used up) and from the price on (untouched).
-# INSIDE names its tree by the root; GAP and EXTRA are scratch of the search. The rest is the
+# INSIDE names its tree by the root; GAP, EXTRA and TAIL are scratch of the search. The rest is the
 # answer: ends and middle of the price interval, in ticks and half ticks, whose order is the SETTER
 # of the price, whether no other lane can narrow the interval (SETTLED), whether asks can reach it
 # (REACHED), the balance in lots, and the limits up to which an order is filled (BAR) and would gain
@@ -83,9 +83,9 @@ PRICE, LOTS, ORDER_ROWS = range(3)
 # SEAT is a node's number among all of the good. By it all have a second column further on in the
 # same table, unless none is absent, with the answer's rows, LIVE, and INSIDE: -1 if not absent.
 (
-    _, SEAT, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA,
+    _, SEAT, FIRST, LIVE, PARENT, ARC, FLOW, ROOM, STEP, LOW, HIGH, INSIDE, GAP, EXTRA, TAIL,
     BOTTOM, TOP, MIDDLE, SETTER, SETTLED, REACHED, BALANCE, BAR, EDGE, NODE_ROWS,
-) = range(24)  # fmt: skip
+) = range(25)  # fmt: skip
 
 
 def _record(index: str, number: str) -> np.dtype[Any]:
@@ -117,7 +117,7 @@ class Tables(NamedTuple):
     weight: Any  # of ties
     rent: Any  # of quotas, ticks, at which the programme is solved; as `cost` of the book only
     cost: Any  # with them, grains
-    masked: Any  # [0, demand node] scratch
+    gaps: Any  # [0, demand node] scratch
     price: Any  # [3, node] scratch
     hinted: Any  # [0, node] USD/kg
     block_node: Any  # [block]

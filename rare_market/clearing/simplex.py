@@ -49,6 +49,7 @@ from rare_market.clearing.problem import (
     PRICE,
     ROOM,
     STEP,
+    TAIL,
     UNLIMITED,
     ticks_of,
     within,
@@ -87,6 +88,7 @@ def start(good, tables):
         store(node, LOW, v, near)
         store(node, HIGH, v, far)
         store(node, EXTRA, v, nothing)
+        store(node, GAP, v, nothing)
     for v in range(places, nodes, 8):
         least, origin = spread(INF), count_from(v)
         for o in range(places):
@@ -95,12 +97,15 @@ def start(good, tables):
             least = smaller(landed, least)
         price = load(node, PRICE, v)
         hangs = least <= price + spread(tick)  # the hint has lost the tie weights
-        origin = pick(hangs, origin, count_from(v))
-        store(node, PRICE, v, pick(hangs, least, price))
+        origin, price = pick(hangs, origin, count_from(v)), pick(hangs, least, price)
+        store(node, PRICE, v, price)
         store(node, ROOM, v, hangs & spread(UNLIMITED))
         store(node, PARENT, v, origin)
         store(node, INSIDE, v, origin)
-    _join(tick, places, nodes, cost, node, tables.masked)
+        for o in range(places):  # GAP counts the other lanes of an origin that seem to be in use
+            used = load(cost, o, v - places) + spread(node[PRICE, o]) < price + spread(tick)
+            node[GAP, o] -= total(pick(origin == spread(o), nothing, used))
+    _join(tick, places, nodes, cost, node, tables.gaps)
     for b in range(first, good.middle):  # asks below the price are used
         v, slot = block_node[b], 8 * (b - first)
         x = load(order, PRICE, slot)
@@ -126,41 +131,57 @@ def start(good, tables):
 
 
 @compiled
-def _join(tick, places, nodes, cost, node, masked):
-    """Join trees that a lane connects to less than a tick: the hint has lost the tie weights."""
-    for r in range(places):
-        if node[PARENT, r] != r or node[PRICE, r] == FAR:
-            continue
-        gap, tail, name = tick, -1, spread(r)
-        for v in range(places, nodes, 8):  # heads of lanes that leave the tree
-            inside, price = load(node, INSIDE, v) == name, load(node, PRICE, v)
-            store(masked, 0, v - places, pick(inside, spread(-INF), price))
-        for first in range(0, places, 8):
-            members = bits(load(node, INSIDE, first) == name)
-            while members:
-                o = first + lowest_bit(members)
-                members &= members - 1
-                if o < places:
-                    least = spread(INF)
-                    for d in range(0, nodes - places, 8):
-                        least = smaller(least, load(cost, o, d) - load(masked, 0, d))
-                    near = smallest(least) + node[PRICE, o]
-                    tail = o if near < gap else tail
-                    gap = min(gap, near)
-        if tail >= 0:
-            head = places + _head(tail, gap - node[PRICE, tail], cost, masked)
-            _shift(r, -gap, node[INSIDE, head], nodes, node)
-            _hang(tail, r, head, -1, 0, UNLIMITED, node)
+def _join(tick, places, nodes, cost, node, gaps):
+    """Join trees that a lane connects to less than a tick: the hint has lost the tie weights.
+
+    A tree is lowered until its nearest lane is indifferent, once for each lane counted in GAP.
+    """
+    for o in range(places):
+        for _ in range(node[GAP, o]):
+            r = node[INSIDE, o]
+            gap = _lane_gap(r, False, places, nodes, cost, node, gaps)
+            if gap < tick:
+                tail, head = _lane(gap, places, cost, node, gaps)
+                _shift(r, -gap, node[INSIDE, head], nodes, node)
+                _hang(tail, r, head, -1, 0, UNLIMITED, node)
 
 
 @compiled
-def _head(tail, gap, cost, masked):
-    """Say at which lane of an origin cost less masked price is `gap`, of several the first."""
-    d, found = 0, bits(load(cost, tail, 0) - load(masked, 0, 0) == spread(gap))
+def _lane_gap(piece, rises, places, nodes, cost, node, gaps):
+    """How far a piece can rise or fall until an unlimited lane becomes indifferent.
+
+    Lanes that matter lead into a piece that rises, or out of one that falls. Notes of every demand
+    node how far its nearest is, and of every origin, as TAIL, the price its lanes start from.
+    """
+    name, turn = spread(piece), spread(np.int64(0) if rises else np.int64(-1))
+    no_lane = spread(INF)
+    for o in range(0, places, 8):
+        stays = (load(node, INSIDE, o) == name) ^ turn
+        store(node, TAIL, o, pick(stays, no_lane, load(node, PRICE, o)))
+    nearest = no_lane
+    for d in range(0, nodes - places, 8):
+        landed = no_lane
+        for o in range(places):
+            landed = smaller(landed, load(cost, o, d) + spread(node[TAIL, o]))
+        matters = (load(node, INSIDE, places + d) == name) ^ turn
+        gap = pick(matters, landed - load(node, PRICE, places + d), no_lane)
+        store(gaps, 0, d, gap)
+        nearest = smaller(nearest, gap)
+    return smallest(nearest)
+
+
+@compiled
+def _lane(gap, places, cost, node, gaps):
+    """Return tail and head of a lane that is as far, of those noted last."""
+    d, found = 0, bits(load(gaps, 0, 0) == spread(gap))
     while found == 0:
         d += 8
-        found = bits(load(cost, tail, d) - load(masked, 0, d) == spread(gap))
-    return d + lowest_bit(found)
+        found = bits(load(gaps, 0, d) == spread(gap))
+    d += lowest_bit(found)
+    landed, tail = gap + node[PRICE, places + d], 0
+    for o in range(places):
+        tail = o if cost[o, d] + node[TAIL, o] == landed else tail
+    return tail, places + d
 
 
 @compiled
@@ -227,9 +248,9 @@ def search(limit, good, tables):
 
     Returns whether that succeeded within `limit` moves.
     """
-    places, nodes, arcs, masked = good.places, good.nodes, good.arcs, tables.masked
+    places, nodes, arcs, gaps = good.places, good.nodes, good.arcs, tables.gaps
     order, cost, node, arc = tables.order, tables.cost, tables.node, tables.arc
-    nothing, no_gap, no_price = spread(np.int64(0)), spread(INF), spread(-INF)
+    nothing, no_gap = spread(np.int64(0)), spread(INF)
     for _ in range(limit):
         # the link furthest out of its range is cut
         worst = nothing
@@ -256,20 +277,7 @@ def search(limit, good, tables):
             store(node, GAP, v, gap)
             least = smaller(least, gap)
         step_gap = smallest(least)
-        # lanes that matter lead into a piece that rises, or out of it
-        for d in range(0, nodes - places, 8):
-            least = no_gap
-            for o in range(places):
-                stays = (node[INSIDE, o] == piece) == rises
-                least = smaller(least, load(cost, o, d) + spread(INF if stays else node[PRICE, o]))
-            store(masked, 0, d, least)
-        lane_least = no_gap
-        for d in range(0, nodes - places, 8):
-            matters = (load(node, INSIDE, places + d) == name) ^ turn
-            heads = pick(matters, load(node, PRICE, places + d), no_price)
-            lane_least = smaller(lane_least, load(masked, 0, d) - heads)
-            store(masked, 0, d, heads)
-        lane_gap = smallest(lane_least)
+        lane_gap = _lane_gap(piece, rises, places, nodes, cost, node, gaps)
         arc_gap, arc_at = _FARTHEST, -1
         if arcs > 0:
             arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
@@ -305,7 +313,7 @@ def search(limit, good, tables):
                 node[EXTRA, tail] += size if filling else -size
                 arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
             elif lane_gap < _FARTHEST:
-                tail, head = _lane(lane_gap, piece, rises, places, nodes, cost, node, masked)
+                tail, head = _lane(lane_gap, places, cost, node, gaps)
                 enter, outer = (head, tail) if rises else (tail, head)
                 gap, entering, flow, room = lane_gap, -1, np.int64(0), UNLIMITED
                 break
@@ -348,19 +356,6 @@ def is_tied(good, tables):
         if arc[a].state != IN_TREE and gap == arc[a].cost:
             return True
     return False
-
-
-@compiled
-def _lane(gap, piece, rises, places, nodes, cost, node, masked):
-    """Return tail and head of the unlimited lane that is indifferent after `gap`."""
-    for o in range(places):
-        if (node[INSIDE, o] == piece) != rises:
-            beyond = spread(gap - node[PRICE, o])
-            for d in range(0, nodes - places, 8):
-                found = bits(load(cost, o, d) - load(masked, 0, d) == beyond)
-                if found:
-                    return o, places + d + lowest_bit(found)
-    return 0, places
 
 
 @compiled
