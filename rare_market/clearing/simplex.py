@@ -140,10 +140,11 @@ def _join(tick, places, nodes, cost, node, gaps):
         for _ in range(node[GAP, o]):
             r = node[INSIDE, o]
             gap = _lane_gap(r, False, places, nodes, cost, node, gaps)
-            if gap < tick:
-                tail, head = _lane(gap, places, cost, node, gaps)
-                _shift(r, -gap, node[INSIDE, head], nodes, node)
-                _hang(tail, r, head, -1, 0, UNLIMITED, node)
+            if gap >= tick:  # the lanes counted stay within the tree
+                break
+            tail, head = _lane(gap, places, cost, node, gaps)
+            _shift(r, -gap, node[INSIDE, head], nodes, node)
+            _hang(tail, r, head, -1, 0, UNLIMITED, node)
 
 
 @compiled
