@@ -16,7 +16,7 @@ from rare_market.clearing import (
     clear,
     clear_one,
 )
-from tests.benchmarks.bench_clearing import GOODS, draw_series
+from tests.benchmarks.bench_clearing import GOODS, draw_series, moves, price_setters
 from tests.check_clearing import KINDS, market_faults, run, same_bits, sample_market
 from tests.reference.highs import quiet_solver
 
@@ -197,20 +197,10 @@ def test_the_fallback_gives_the_same_bits(monkeypatch):
 
 
 @pytest.mark.parametrize("places", [6, 24])
-def test_from_its_own_prices_the_search_moves_once_for_every_order_that_sets_prices(
-    places, monkeypatch
-):
+def test_from_its_own_prices_the_search_moves_once_for_every_order_that_sets_prices(places):
     """The start finds the lanes in use; only which order sets a tree's prices is left to find."""
     series = draw_series(places, 100, 1)
     for good in range(GOODS):
         market = series.market(0, good)
         found = market.clear()
-        orders = sum(
-            len(np.unique(side[side >= 0])) for side in (found.marginal_ask, found.marginal_bid)
-        )
-        for pivots, enough in ((orders, False), (orders + 1, True)):  # the last finds all in range
-            with monkeypatch.context() as patch:
-                patch.setattr(kernel, "PIVOT_LIMIT", pivots)
-                again = market.clear(found.node_price_usd_per_kg)
-            assert again.fallback.item() is not enough
-            assert same_bits(found, again, skip=("certificate",)) == []
+        assert moves(market, found.node_price_usd_per_kg) == price_setters(found)

@@ -10,7 +10,7 @@ from llvmlite.binding import set_option
 from numba import njit
 
 # Loops here take one to three turns. Unrolled for many they are twice as much code, which takes
-# a tenth more time; there is no way to ask so of some functions only.
+# a tenth more time. For lack of a way to ask it of one function, it holds for all of the process.
 set_option("rare_market", "-unroll-runtime=0")
 
 _njit: Any = partial(njit, cache=True, error_model="numpy")  # its types lack the option _nrt

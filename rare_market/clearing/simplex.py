@@ -61,10 +61,11 @@ _FARTHEST = np.int64(3 << 58)  # no real order or lane is as far
 
 @compiled
 def start(good, tables):
-    """Make the hinted prices admissible and hang every demand node on its cheapest origin.
+    """Make the hinted prices admissible and grow the trees of the lanes that seem to be in use.
 
-    Roots start with a step of no lots at their price, so that any prices can start the search.
-    Idle nodes get prices at which they can never join.
+    Every demand node hangs on its cheapest origin, then trees are joined. Roots start with a step
+    of no lots at their price, so that any prices can start the search. Idle nodes get prices at
+    which they can never join.
     """
     places, nodes, shift = good.places, good.nodes, good.shift
     lowest, highest, first = good.lowest, good.highest, good.first
@@ -174,11 +175,7 @@ def _lane_gap(piece, rises, places, nodes, cost, node, gaps):
 @compiled
 def _lane(gap, places, cost, node, gaps):
     """Return tail and head of a lane that is as far, of those noted last."""
-    d, found = 0, bits(load(gaps, 0, 0) == spread(gap))
-    while found == 0:
-        d += 8
-        found = bits(load(gaps, 0, d) == spread(gap))
-    d += lowest_bit(found)
+    d = _find(gap, gaps, 0)
     landed, tail = gap + node[PRICE, places + d], 0
     for o in range(places):
         tail = o if cost[o, d] + node[TAIL, o] == landed else tail
@@ -264,7 +261,7 @@ def search(limit, good, tables):
         missing = largest(worst)
         if missing == 0:
             return True
-        top = _find(missing, nodes, node)
+        top = _find(missing, node, GAP)
         rises, piece = _cut(top, missing, places, nodes, node, arc)
         # the rows of the next order ahead of a price, and behind it
         sign, ahead, behind = (1, HIGH, LOW) if rises else (-1, LOW, HIGH)
@@ -284,7 +281,7 @@ def search(limit, good, tables):
             arc_gap, arc_at = _nearest_arc(arcs, piece, rises, node, arc)
         while True:
             if step_gap <= min(lane_gap, arc_gap) and step_gap < _FARTHEST:
-                enter = _find(step_gap, nodes, node)
+                enter = _find(step_gap, node, GAP)
                 gap, outer = step_gap, enter
                 step = node[ahead, enter]
                 size, beyond = look_beyond(enter, step, sign, order, node)
@@ -360,13 +357,13 @@ def is_tied(good, tables):
 
 
 @compiled
-def _find(amount, nodes, node):
-    """Say which node's gap this is, of several the first."""
-    v, found = 0, bits(load(node, GAP, 0) == spread(amount))
+def _find(amount, table, row):
+    """Say in which column of a row this amount stands, of several the first."""
+    column, found = 0, bits(load(table, row, 0) == spread(amount))
     while found == 0:
-        v += 8
-        found = bits(load(node, GAP, v) == spread(amount))
-    return v + lowest_bit(found)
+        column += 8
+        found = bits(load(table, row, column) == spread(amount))
+    return column + lowest_bit(found)
 
 
 @compiled

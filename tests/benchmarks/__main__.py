@@ -76,6 +76,25 @@ def growth(table: dict[tuple[int, int], dict[str, np.ndarray]]) -> list[str]:
     return lines
 
 
+def moves_table(months: int = 12) -> list[str]:
+    """Moves of the search a clearing, and the orders and lanes that newly come into use."""
+    heads = ["moves a clearing, 100 orders", "in series", "orders and lanes to be found"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for places in (2, 6, 12, 24):
+        series, counts = bench.draw_series(places, 100, months), []
+        for good in range(bench.GOODS):
+            before = series.market(0, good).clear()
+            for period in range(1, months):
+                market, hint = series.market(period, good), before.node_price_usd_per_kg
+                found = market.clear(hint)
+                new_lanes = np.count_nonzero((found.flow_t > 0) & (before.flow_t == 0))
+                counts.append((bench.moves(market, hint), bench.price_setters(found) + new_lanes))
+                before = found
+        mean = np.mean(counts, axis=0)
+        lines.append(_row([f"{places} places", *(f"{count:.2f}" for count in mean)]))
+    return lines
+
+
 def replay(files: list[Path], rounds: int) -> list[str]:
     """Replay saved order books, our kernel and HiGHS taking turns by month."""
     cases = (
@@ -133,7 +152,7 @@ def main() -> None:
     options = parser.parse_args()
     command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
     table, times = clearing_table(options.rounds)
-    parts = [table, growth(times), replay(options.books, 3), [compile_seconds()]]
+    parts = [table, growth(times), moves_table(), replay(options.books, 3), [compile_seconds()]]
     load = f"Made by `{command}`; {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}."
     text = "\n\n".join("\n".join(part) for part in [*parts, [load]])
     print(text)

@@ -9,8 +9,10 @@ docs/performance.md, with the contenders taking turns, is made by `python -m tes
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
+from unittest.mock import patch
 
 import highspy
 import numba
@@ -19,8 +21,9 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 
+from rare_market import clearing
 from rare_market.book import Posted
-from rare_market.clearing import BookLayout, book_layout, clear, no_quotas
+from rare_market.clearing import BookLayout, Clearing, book_layout, clear, no_quotas
 from rare_market.model import RareEarthMarket
 from rare_market.policies import Policy
 from rare_market.scenario import Scenario
@@ -77,6 +80,20 @@ def draw_series(places: int, orders: int, periods: int, seed: int = 0) -> Series
         drawn.append(tuple(level * np.exp(state + shift)))
     limit = np.full(cost.shape, np.inf)
     return Series(layout, places, orders, half, (ask_place, bid_place), drawn, cost, limit)
+
+
+def moves(market: Market, hint: np.ndarray) -> int:
+    """Moves of the search: with so many pivots it falls back, for the last finds all in range."""
+    for pivots in itertools.count():
+        with patch.object(clearing, "PIVOT_LIMIT", pivots + 1):
+            if not market.clear(hint).fallback.any():
+                return pivots
+    raise AssertionError
+
+
+def price_setters(found: Clearing) -> int:
+    """Orders that set prices; the search has to find each, since limits change every month."""
+    return sum(len(np.unique(side[side >= 0])) for side in (found.marginal_ask, found.marginal_bid))
 
 
 class Kernel:
