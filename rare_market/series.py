@@ -68,10 +68,10 @@ def _treasury(records: Records, china: bool) -> np.ndarray:
     return np.asarray(state[:, c.china] if china else state[:, c.allied].sum(axis=1)) / MUSD
 
 
-def _users_spend(records: Records, china: bool) -> np.ndarray:
+def _users(records: Records, china: bool, field: str) -> np.ndarray:
     c = records.catalogue
-    spend = records.final_spend_usd[: records.periods].sum(axis=1)
-    return np.asarray(spend[:, c.china] if china else spend[:, c.allied].sum(axis=1)) / MUSD
+    usd = getattr(records, field)[: records.periods].sum(axis=1)
+    return np.asarray(usd[:, c.china] if china else usd[:, c.allied].sum(axis=1)) / MUSD
 
 
 def _used_ndpr(records: Records) -> np.ndarray:
@@ -107,11 +107,13 @@ SERIES: dict[str, Callable[[Records], np.ndarray]] = {
     "china_upstream_musd": partial(_earned, china=True, upstream=True),
     "china_downstream_musd": partial(_earned, china=True, upstream=False),
     "china_treasury_musd": partial(_treasury, china=True),
-    "china_users_spend_musd": partial(_users_spend, china=True),
+    "china_users_value_musd": partial(_users, china=True, field="use_value_usd"),
+    "china_users_spend_musd": partial(_users, china=True, field="final_spend_usd"),
     "outside_upstream_musd": partial(_earned, china=False, upstream=True),
     "outside_downstream_musd": partial(_earned, china=False, upstream=False),
     "allied_treasury_musd": partial(_treasury, china=False),
-    "allied_users_spend_musd": partial(_users_spend, china=False),
+    "allied_users_value_musd": partial(_users, china=False, field="use_value_usd"),
+    "allied_users_spend_musd": partial(_users, china=False, field="final_spend_usd"),
     **{f"blocked_by_{block}_projects": partial(_blocked, block=block) for block in BLOCKS[1:]},
     "decided_projects": _decided,
 }

@@ -706,41 +706,69 @@ def use_value_usd(buyers: Buyers, period: int) -> np.ndarray:
     The area under the demand curve of the month, cut at the price :math:`\bar P` above which a
     buyer goes without. Less what is paid for it, it is the consumer surplus. Tonnes are those of
     the first design: a product redesigned to hold less serves as before and is worth what it was.
+    So is one that holds another grade instead: tonnes switched to it are worth what those they
+    replace were, less what these cost more at first prices, at which nobody switched.
     What the redesign itself costs is not known and not counted.
     """
     b, value_usd = buyers, np.empty(buyers.rows)
     _value_use(
-        b.normal_use_t(period), b.consumed_t, b.intensity_share, b.elasticity,
-        b.first_price_usd_per_kg, b.most_usd_per_kg, value_usd,
+        b.demand_t, b.demand_index[period], b.kept_share, b.consumed_t, b.intensity_share,
+        b.elasticity, b.first_price_usd_per_kg, b.most_usd_per_kg, b.switching, b.substitute,
+        value_usd,
     )  # fmt: skip
     return value_usd
 
 
 @compiled
 def _value_use(
-    normal_t: np.ndarray,
+    demand_t: np.ndarray,
+    index: np.ndarray,
+    kept_share: np.ndarray,
     consumed_t: np.ndarray,
     intensity_share: np.ndarray,
     elasticity: np.ndarray,
     first_price_usd_per_kg: np.ndarray,
     choke_usd_per_kg: np.ndarray,
+    switching: np.ndarray,
+    substitute: np.ndarray,
     value_usd: np.ndarray,
 ) -> None:
     """See :func:`use_value_usd`; written to the last."""
-    for i in range(len(normal_t)):
-        first, choke = first_price_usd_per_kg[i], choke_usd_per_kg[i]
-        usual_t, used_t = normal_t[i] / intensity_share[i], consumed_t[i] / intensity_share[i]
-        base_t, area = used_t, 0.0
-        if elasticity[i] <= -STEEPEST:
-            base_t = min(used_t, usual_t * (choke / first) ** elasticity[i])
-        if used_t > base_t:
-            power = 1.0 / elasticity[i] + 1.0
-            if abs(power) < STEEPEST:
-                power = STEEPEST
-            most_t = max(usual_t, 1e-12)
-            rise = (used_t / most_t) ** power - (base_t / most_t) ** power
-            area = first * usual_t / power * rise
-        value_usd[i] = KG_PER_T * (choke * base_t + area)
+    usual_t = demand_t * index * kept_share
+    used_t = consumed_t / intensity_share
+    switched_t = np.zeros(len(used_t))  # used with the other grade
+    for i in switching:
+        j, moved_t = substitute[i], demand_t[i] * index[i] * (1.0 - kept_share[i])
+        if moved_t > 0.0:
+            per_usual = used_t[j] / (usual_t[j] + moved_t)
+            switched_t[i], used_t[j] = per_usual * moved_t, per_usual * usual_t[j]
+    for i in range(len(used_t)):
+        curve = (elasticity[i], first_price_usd_per_kg[i], choke_usd_per_kg[i])
+        value_usd[i] = KG_PER_T * _worth_kusd(usual_t[i], used_t[i], *curve)
+    for i in switching:
+        j, moved_t = substitute[i], demand_t[i] * index[i] * (1.0 - kept_share[i])
+        curve = (elasticity[i], first_price_usd_per_kg[i], choke_usd_per_kg[i])
+        cheaper = first_price_usd_per_kg[i] - first_price_usd_per_kg[j]
+        worth = _worth_kusd(moved_t, switched_t[i], *curve) - cheaper * switched_t[i]
+        value_usd[j] += KG_PER_T * worth
+
+
+@compiled
+def _worth_kusd(
+    usual_t: float, used_t: float, elasticity: float, first: float, choke: float
+) -> float:
+    """Area under one demand curve up to what is used, with prices in USD/kg."""
+    base_t, area = used_t, 0.0
+    if elasticity <= -STEEPEST:
+        base_t = min(used_t, usual_t * (choke / first) ** elasticity)
+    if used_t > base_t:
+        power = 1.0 / elasticity + 1.0
+        if abs(power) < STEEPEST:
+            power = STEEPEST
+        most_t = max(usual_t, 1e-12)
+        rise = (used_t / most_t) ** power - (base_t / most_t) ** power
+        area = first * usual_t / power * rise
+    return choke * base_t + area
 
 
 def external_usd(

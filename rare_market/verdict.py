@@ -7,12 +7,13 @@ is
 
 .. math:: \underbrace{\sum_{y \le T} \delta^{y}\,\Delta(\pi^{up}_y + \tau_y)}_{\text{sacrifice}}
           + \underbrace{\sum_{y > T} \delta^{y}\,\Delta(\pi^{up}_y + \tau_y)}_{\text{recoupment}}
-          + \underbrace{\sum_{y} \delta^{y}\,\Delta(\pi^{down}_y - e_y)}_{\text{downstream rents}}
+          + \underbrace{\sum_{y} \delta^{y}\,\Delta(\pi^{down}_y + v_y - e_y)}_{\text{downstream}}
 
 where :math:`\pi` is what Chinese mines and separators, or plants below them, earn, :math:`\tau`
-what the treasury receives less what it pays, :math:`e` what Chinese final users spend, :math:`T`
-the end of the undercutting and :math:`\Delta` the difference to the null in the same draw.
-Payments between them cancel. Nothing after the last year of the runs is counted.
+what the treasury receives less what it pays, :math:`v` what Chinese final users would have paid at
+most for what they use (:func:`rare_market.settlement.use_value_usd`), :math:`e` what they spend,
+:math:`T` the end of the undercutting and :math:`\Delta` the difference to the null in the same
+draw. Payments between them cancel. Nothing after the last year of the runs is counted.
 
 Undercutting is rational against a package if the gain of some strategy is above zero with the
 confidence asked for, not rational if that of every strategy is below, else undecided. Intervals are
@@ -51,10 +52,12 @@ SERIES = (
     "china_upstream_musd",
     "china_downstream_musd",
     "china_treasury_musd",
+    "china_users_value_musd",
     "china_users_spend_musd",
     "outside_upstream_musd",
     "outside_downstream_musd",
     "allied_treasury_musd",
+    "allied_users_value_musd",
     "allied_users_spend_musd",
 )
 RATIONAL, NOT_RATIONAL, UNDECIDED = "rational", "not rational", "undecided"
@@ -93,8 +96,8 @@ class Game:
     china
         ``[package, strategy, draw]`` China's value.
     allies
-        ``[package, strategy, draw]`` value of allied treasuries and industry outside China less
-        what allied users spend.
+        ``[package, strategy, draw]`` value of allied treasuries, industry outside China and the
+        surplus of allied users.
     secured_t
         ``[package, strategy, draw]`` NdPr oxide separated outside China, discounted.
     parts
@@ -206,7 +209,7 @@ def read_game(store: Store, discount_per_year: float = 0.05, *, users_count: boo
     discount_per_year
         rate of both sides.
     users_count
-        whether spending of final users counts, China's in its value and the allies' in theirs.
+        whether the surplus of final users counts, China's in its value and the allies' in theirs.
 
     Raises
     ------
@@ -226,12 +229,16 @@ def read_game(store: Store, discount_per_year: float = 0.05, *, users_count: boo
     keep = 1.0 if users_count else 0.0
 
     upstream = cube["china_upstream_musd"] + cube["china_treasury_musd"]
-    downstream = cube["china_downstream_musd"] - keep * cube["china_users_spend_musd"]
+    surplus = {
+        side: cube[f"{side}_users_value_musd"] - cube[f"{side}_users_spend_musd"]
+        for side in ("china", "allied")
+    }
+    downstream = cube["china_downstream_musd"] + keep * surplus["china"]
     allies = (
         cube["allied_treasury_musd"]
         + cube["outside_upstream_musd"]
         + cube["outside_downstream_musd"]
-        - keep * cube["allied_users_spend_musd"]
+        + keep * surplus["allied"]
     )
     return Game(
         packages=packages,

@@ -24,7 +24,7 @@ from rare_market.terminal import BadInput, policies_of, scenario_of, writable
 @click.option("--confidence", type=float, default=0.9, show_default=True)
 @click.option("--replications", type=int, default=10, show_default=True, help="Draws of chance.")
 @click.option(
-    "--without-users", is_flag=True, help="Leave out what final users of either side spend."
+    "--without-users", is_flag=True, help="Leave out the surplus of final users of either side."
 )
 @click.option(
     "--security",

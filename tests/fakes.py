@@ -128,3 +128,12 @@ def duel_with_free_entry(run: Run) -> Result:
     name = "china_upstream_musd"
     gain = result.series[name] - forced.series[name]
     return Result(result.row, result.series | {name: forced.series[name] + np.minimum(gain, 0.0)})
+
+
+def duel_with_poorer_users(run: Run) -> Result:
+    """Let Chinese users save 10 a month under undercutting by going without what is worth 12."""
+    result = duel(run)
+    attacked = any(p.name == "undercutting" for p in run.policies)
+    less = {"china_users_spend_musd": 10.0, "china_users_value_musd": 12.0}
+    changed = {name: result.series[name] - usd * attacked for name, usd in less.items()}
+    return Result(result.row, result.series | changed)

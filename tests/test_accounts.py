@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rare_market import accounts
-from rare_market.agents.buyer import use_t
+from rare_market.agents.buyer import NO_SUBSTITUTE, use_t
 from rare_market.ledger import KINDS, REASONS
+from rare_market.measures import public_cost_usd
 from rare_market.policies import ExportQuota, OfftakeGuarantee, PriceFloor
 from rare_market.records import Records
 from rare_market.scenario import Scenario
@@ -57,9 +58,16 @@ def test_welfare_by_place_adds_up_to_value_less_cost(helped):
 
 def test_discounting_weighs_later_years_less(helped):
     """At 5 % the cost of 2025 and 2026 lies between that of 2025 and the plain sum."""
-    plain = accounts.public_cost_usd(helped, *YEARS)
-    discounted = accounts.public_cost_usd(helped, *YEARS, discount_per_year=0.05)
+    plain = public_cost_usd(helped, *YEARS)
+    discounted = public_cost_usd(helped, *YEARS, discount_per_year=0.05)
     assert 0.95 * plain < discounted < plain
+
+
+def test_a_payer_outside_the_club_of_allies_bears_public_cost_as_well():
+    """The sum at 5 % lies between nine tenths of the plain one and it."""
+    paid = run([PriceFloor(start_year=2025.0, payer="MYS")])
+    plain = public_cost_usd(paid, *YEARS)
+    assert 0.0 < 0.9 * plain < public_cost_usd(paid, *YEARS, discount_per_year=0.05) < plain
 
 
 def test_public_cost_is_related_to_what_it_bought(helped, short_run):
@@ -110,3 +118,34 @@ def test_use_that_does_not_respond_is_worth_the_choke_price():
     cohort = sectors(elasticity=0.0, **GOES_WITHOUT_AT_TWELVE)
     cohort.consumed_t = np.array([10.0])
     assert use_value_usd(cohort, 0)[0] == pytest.approx(10.0 * 1000.0 * 600.0)
+
+
+def test_switching_to_the_other_grade_at_first_prices_changes_no_surplus():
+    """One sector buys the better grade at 90, another row of it the plain one at 50."""
+    prices = np.array([90.0, 50.0])
+    cohort = sectors(
+        2, elasticity=np.array([-0.4, -0.1]), cost_share=np.array([0.01, 0.02]),
+        first_price_usd_per_kg=prices, substitute=np.array([1, NO_SUBSTITUTE]),
+    )  # fmt: skip
+    surplus = []
+    for kept, thrift in ((1.0, 1.0), (0.7, 1.0), (0.0, 1.0), (0.7, 0.8)):
+        cohort.kept_share[0], cohort.intensity_share[1] = kept, thrift
+        cohort.consumed_t = cohort.normal_use_t(0)
+        paid_usd = 1000.0 * prices @ cohort.consumed_t
+        surplus.append(use_value_usd(cohort, 0).sum() - paid_usd)
+    assert surplus[1:3] == pytest.approx([surplus[0]] * 2, rel=1e-12)
+    saved_t = 0.2 * (10.0 + 0.3 * 10.0)
+    assert surplus[3] == pytest.approx(surplus[0] + 1000.0 * 50.0 * saved_t, rel=1e-12)
+
+
+def test_a_shortage_falls_on_both_parts_of_a_grade_alike():
+    """Half of the plain grade is missing: of what replaced the better one half is worth nothing."""
+    cohort = sectors(
+        2, elasticity=0.0, cost_share=np.array([0.01, 0.02]),
+        first_price_usd_per_kg=np.array([90.0, 50.0]), substitute=np.array([1, NO_SUBSTITUTE]),
+    )  # fmt: skip
+    cohort.kept_share[0] = 0.6
+    cohort.consumed_t = cohort.normal_use_t(0) * np.array([1.0, 0.5])
+    better, plain = cohort.most_usd_per_kg
+    expected = 6.0 * better + 0.5 * 4.0 * (better - 40.0) + 0.5 * 10.0 * plain
+    assert use_value_usd(cohort, 0).sum() == pytest.approx(1000.0 * expected, rel=1e-12)

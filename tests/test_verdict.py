@@ -103,6 +103,16 @@ def test_with_free_entry_nothing_is_recouped_and_nobody_undercuts(rate, duel, tm
         assert best_response(game, package).best == NONE
 
 
+def test_what_users_save_by_going_without_is_no_gain(duel, tmp_path):
+    """Ten a month are saved and twelve forgone, from 2026 to 2043: 2 x 216 months are lost."""
+    poorer = sweep(duel.design, tmp_path / "s", ONE, measure=fakes.duel_with_poorer_users)
+    for count, lost in ((True, 2.0 * 216), (False, 0.0)):
+        before, after = (read_game(s, 0.0, users_count=count) for s in (duel, poorer))
+        change = (after.china - before.china)[:, 1:]
+        np.testing.assert_allclose(change, -lost, atol=1e-9)
+        assert (after.china[:, 0] == before.china[:, 0]).all()
+
+
 @pytest.mark.slow
 def test_the_model_recoups_nothing_where_idle_plants_return_at_once(tmp_path):
     """Plants idle after a month of losses and restart at the first margin: no gain afterwards.

@@ -196,7 +196,7 @@ class Buyers:
         self.kept_design_share = np.ones(self.rows)  # not switched to the substitute: designs
         self.kept_share = np.ones(self.rows)  # and products
         self.alarm_share = np.zeros(self.rows)
-        self._switching = np.nonzero(substitute != NO_SUBSTITUTE)[0]
+        self.switching = np.nonzero(substitute != NO_SUBSTITUTE)[0]
         self.inventory_t = demand_t * cover_months
         self.use_t = demand_t.copy()
         self.consumed_t = demand_t.copy()
@@ -252,7 +252,7 @@ class Buyers:
         """Use at the first price of products as designed now, ``[buyer]``."""
         return _normal_use_t(
             self.demand_t, self.demand_index[period], self.kept_share, self.intensity_share,
-            self._switching, self.substitute,
+            self.switching, self.substitute,
         )  # fmt: skip
 
     def settle(self, bid_fill_t: np.ndarray) -> None:
@@ -269,7 +269,7 @@ class Buyers:
         """
         _redesign(
             self.good, self.place, self.buyer_class, self.first_price_usd_per_kg,
-            self.cost_share, self._switching, self.substitute, bulletin.price_usd_per_kg,
+            self.cost_share, self.switching, self.substitute, bulletin.price_usd_per_kg,
             self.designed_share, self.intensity_share, self.kept_design_share, self.kept_share,
             regime.research_speed, self._numbers,
         )  # fmt: skip
