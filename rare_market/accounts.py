@@ -10,25 +10,21 @@ import numpy as np
 
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR
 from rare_market.ledger import KINDS, REASONS
-from rare_market.measures import china_share, oxide_outside_t, years_of
+from rare_market.measures import (
+    china_share,
+    discount_weights,
+    oxide_outside_t,
+    public_cost_usd,
+    years_of,
+)
 from rare_market.records import Records
 
-# what states pay and get because of instruments, goods they trade included
-PUBLIC = (
-    "price_floor", "subsidy", "offtake", "reserve", "undercutting", "grant", "loan", "guarantee",
-    "equity", "programme", "goods", "freight",
-)  # fmt: skip
 GROUPS = ("allied", "China", "other")
 SIDES = {
     "state": "state",
     **dict.fromkeys(("producer", "processor", "merchant"), "firms"),
     "buyer": "buyers",
 }
-
-
-def _weights(records: Records, months: slice, discount_per_year: float) -> np.ndarray:
-    elapsed = np.arange(months.stop - months.start) / MONTHS_PER_YEAR
-    return (1.0 + discount_per_year) ** -elapsed
 
 
 def _groups(records: Records) -> np.ndarray:
@@ -48,7 +44,7 @@ def by_side(
     the economy with the carriers.
     """
     months = years_of(records, first_year, last_year)
-    weights = _weights(records, months, discount_per_year)
+    weights = discount_weights(months, discount_per_year)
     balance = np.tensordot(weights, records.balance_usd[months], axes=1)
     group = _groups(records)
     table: dict[tuple[str, str], float] = {}
@@ -80,7 +76,7 @@ def welfare_usd(
     freight. Stocks are not valued.
     """
     months = years_of(records, first_year, last_year)
-    weights = _weights(records, months, discount_per_year)
+    weights = discount_weights(months, discount_per_year)
     balance = np.tensordot(weights, records.balance_usd[months], axes=1).sum(axis=2)
     spent = np.tensordot(weights, records.final_spend_usd[months], axes=1).sum(axis=0)
     value = np.tensordot(weights, records.use_value_usd[months], axes=1).sum(axis=0)
@@ -96,17 +92,6 @@ def welfare_usd(
         "external_cost": -external,
     }
     return {**parts, "welfare": sum(parts.values(), np.zeros(len(value)))}
-
-
-def public_cost_usd(
-    records: Records, first_year: int, last_year: int, discount_per_year: float = 0.0
-) -> float:
-    """What allied states paid on their instruments, less what they got back."""
-    months = years_of(records, first_year, last_year)
-    weights = _weights(records, months, discount_per_year)
-    columns = [REASONS.index(reason) for reason in PUBLIC]
-    state = records.balance_usd[months, KINDS.index("state")][:, records.catalogue.allied]
-    return -float((weights[:, None] * state[:, :, columns].sum(axis=2)).sum())
 
 
 def bought(

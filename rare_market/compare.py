@@ -126,7 +126,7 @@ def outcomes(records: Records) -> dict[str, float]:
     row["oxide_outside_t"] = measures.oxide_outside_t(records, HEADLINE_GOOD, since, last)
     row["public_cost_musd"] = measures.public_cost_usd(records, since, last) / MILLION
     row["public_cost_discounted_musd"] = (
-        accounts.public_cost_usd(records, since, last, DISCOUNT_PER_YEAR) / MILLION
+        measures.public_cost_usd(records, since, last, DISCOUNT_PER_YEAR) / MILLION
     )
     row["china_separation_share"] = measures.china_share(records, "separation", last)
     welfare = accounts.welfare_usd(records, since, last)["welfare"]
@@ -258,15 +258,16 @@ class Comparison:
         return pd.concat(parts, names=["world"]).rename_axis(columns=None).reset_index()
 
     def received_musd(self, world: str) -> pd.DataFrame:
-        """Median over replications of what each side got for each reason, million USD.
+        """Mean over replications of what each side got for each reason, million USD.
 
-        Reasons for which nobody paid a million are left out. A payment is negative.
+        Every row sums to zero, which medians would not. Reasons for which nobody paid a million
+        are left out. A payment is negative.
         """
         import pandas as pd
 
         first, *_ = runs = self.sides[world]
-        middle = np.median([list(run.values()) for run in runs], axis=0) / MILLION
-        frame = pd.Series(middle, pd.MultiIndex.from_tuples(list(first))).unstack(level=0)
+        mean = np.mean([list(run.values()) for run in runs], axis=0) / MILLION
+        frame = pd.Series(mean, pd.MultiIndex.from_tuples(list(first))).unstack(level=0)
         return frame.loc[frame.abs().max(axis=1) >= 1.0]
 
     def table(self) -> pd.DataFrame:

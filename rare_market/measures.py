@@ -123,13 +123,25 @@ def oxide_outside_t(records: Records, good: str, first_year: int, last_year: int
     return float(np.delete(made, c.china).sum())
 
 
-def public_cost_usd(records: Records, first_year: int, last_year: int) -> float:
-    """What states other than China paid on their instruments, less what they got back."""
+def public_cost_usd(
+    records: Records, first_year: int, last_year: int, discount_per_year: float = 0.0
+) -> float:
+    """What states other than China paid on their instruments, less what they got back.
+
+    Discounted to the start of the first year where a rate is given.
+    """
     c = records.catalogue
     months = years_of(records, first_year, last_year)
     columns = [REASONS.index(reason) for reason in SCHEME_REASONS]
-    state = records.balance_usd[months, KINDS.index("state")][:, :, columns].sum(axis=(0, 2))
-    return -float(np.delete(state, c.china).sum())
+    state = records.balance_usd[months, KINDS.index("state")][:, :, columns].sum(axis=2)
+    weights = discount_weights(months, discount_per_year)
+    return -float((weights @ np.delete(state, c.china, axis=1)).sum())
+
+
+def discount_weights(months: slice, discount_per_year: float) -> np.ndarray:
+    """Weight of each of these months, at its beginning, seen from the first."""
+    elapsed = np.arange(months.stop - months.start) / MONTHS_PER_YEAR
+    return np.asarray((1.0 + discount_per_year) ** -elapsed)
 
 
 def duty_revenue_usd(records: Records, first_year: int, last_year: int) -> float:

@@ -169,7 +169,10 @@ def _sides_as_text(comparison: Comparison, span: str) -> str:
     received.index.name = received.columns.name = None
     order = [side for side in SIDE_ORDER if side in received.columns]
     table = received[order].map(lambda value: _number(float(value), 0))
-    head = f"What each side got (and paid, negative) in the world {world!r}, {span}, million USD"
+    head = (
+        f"What each side got (and paid, negative) in the world {world!r}, {span}, million USD, "
+        "mean of the replications"
+    )
     return f"{head}\n\n{table.to_string()}"
 
 

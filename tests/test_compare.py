@@ -65,6 +65,12 @@ def test_the_table_holds_the_median_and_the_outer_tenths(comparison):
     assert row["low"] <= row["median"] <= row["high"]
 
 
+def test_what_each_side_got_for_a_reason_sums_to_zero(comparison):
+    for world in comparison.worlds:
+        table = comparison.received_musd(world.name)
+        assert table.sum(axis=1).abs().max() <= 1e-9 * table.abs().to_numpy().sum()
+
+
 def test_the_standard_worlds_are_six_and_a_package_makes_three():
     assert [world.name for world in default_worlds()] == [
         NULL_WORLD,
