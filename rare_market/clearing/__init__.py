@@ -34,7 +34,8 @@ Optimal prices of a node form an interval; `_low` and `_high` are its ends and t
 middle, which is itself optimal at all nodes together. Where one end is infinite the node has no
 orders of its own and is quoted from its neighbours: import parity or netback parity. Where both
 are, the price is NaN. Under a quota the intervals hold at the published rent, itself the middle
-of its interval (the least where any higher rent does as well; 0 if free trade keeps the quota).
+of its interval (the least where any higher rent does as well; 0 if free trade keeps the quota)
+where no other quota on the same goods binds beside it.
 Orders of one node at one limit share pro rata. Between lanes a tie goes to the domestic lane,
 then by a hash of the places' keys, so that results depend neither on the order of the orders
 nor on the numbering of the places nor on the price hint, to the last bit. Of several mixes that
@@ -44,7 +45,9 @@ Numbers
 -------
 Limits and costs are rounded to 1e-6 USD/kg, quantities cut to 1e-9 t, and everything is counted
 in whole ticks and lots: balances are exact, a residue of 1e-14 t cannot set a price, and only
-pro rata shares are rounded. Limits beyond 1e6 USD/kg, such as inf, count as 1e6.
+pro rata shares are rounded. Limits beyond 1e6 USD/kg, such as inf, count as 1e6, and lane costs
+below -2e6 as that. The asks of a good sum to at most 4e9 t, its bids too, and what is traded of all
+goods under one quota to 9e9 t.
 
 Certificate
 -----------
@@ -342,6 +345,8 @@ def book_layout(
     index = by_node[slot.ravel()]
     index -= np.where(index < len(ask_good), 0, len(ask_good))
     keys = np.arange(places) if place_key is None else np.asarray(place_key)
+    if keys.shape != (places,) or len(np.unique(keys)) != places or keys.dtype.kind not in "iu":
+        raise ValueError(f"place_key must be {places} different whole numbers, one per place.")
     weight = _tie_weights(keys.astype(np.uint64), buyer_classes)
     asks, bids, lanes = (len(ask_good),), (len(bid_good),), (goods, *weight.shape)
     return BookLayout(

@@ -81,7 +81,6 @@ for _symbols, _whole, _float in (
     ((operator.add, operator.iadd), _B.add, _B.fadd),
     ((operator.sub,), _B.sub, _B.fsub),
     ((operator.mul,), None, _B.fmul),
-    ((operator.truediv,), None, _B.fdiv),
     ((operator.and_, operator.iand), _B.and_, None),
     ((operator.or_, operator.ior), _B.or_, None),
     ((operator.xor,), _B.xor, None),

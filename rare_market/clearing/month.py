@@ -65,7 +65,8 @@ def clear_goods(
     The programme is solved at the rents in every row of `trial` but the first two (quarters of a
     tick, one column per quota) and the solutions are summed by weight; prices are quoted at the
     rents in its first row. With no weights nothing is published: its second row gains the lots
-    under each quota and, last, the value of the trade, and `hint` takes over the prices. Without
+    under each quota and, in two columns more, the value of the trade
+    (:func:`rare_market.clearing.quotas.exact_value`), and `hint` takes over the prices. Without
     quotas none of the three is read.
     """
     goods, all_places, all_demands = lane_cost.shape
@@ -184,7 +185,7 @@ def clear_goods(
         both = low_ask < FAR and low_bid < FAR
         useful = top_bid - low_ask + RENT_UNIT if both else -UNLIMITED
         problem, arcs, others, span = read_lanes(
-            all_places, all_demands, places, nodes, inner, useful, unit_shift,
+            all_places, all_demands, places, nodes, inner, first, last, useful, unit_shift,
             table(cost_usd_per_kg, g * lanes, all_demands),
             table(limit_t, g * lanes, all_demands), tables,
         )  # fmt: skip

@@ -31,6 +31,7 @@ from rare_market.clearing.eights import (
     spread,
     store,
     sum_of,
+    total,
     whole,
 )
 from rare_market.clearing.jit import compiled, compiled_apart
@@ -39,6 +40,7 @@ TICKS_PER_USD = 1e6
 LOTS_PER_T = 1e9
 LARGEST_PRICE_USD_PER_KG = 1e6
 LARGEST_QUANTITY_T = 4e9  # of the asks or bids of one good; their lots still fit 63 bits
+ROUNDING = 2.3e-16  # of a number and of its product with another, each within 2^-53
 RENT_UNIT = np.int64(4)  # with quotas prices are counted in quarters of a tick
 
 GRAIN_BITS = 57  # prices stay below 2^57 grains, so that sums with the marks below stay apart
@@ -163,14 +165,16 @@ def ticks_of(usd_per_kg, unit_shift):
 
 @compiled
 def to_lots(quantity_t):
-    """Cut a quantity to lots: never more than was offered, but for rounding of the product."""
-    return np.int64(quantity_t * (LOTS_PER_T * (1 + 4e-16)) + 1e-5)
+    """Cut a quantity to lots, but for what it and the product may have lost to rounding."""
+    lots = quantity_t * LOTS_PER_T
+    return np.int64(lots + min(lots * ROUNDING + 1e-5, 0.5))
 
 
 @compiled
 def whole_lots(quantity_t):
     """Cut eight quantities likewise; the lots are still floats."""
-    return floor(quantity_t * spread(LOTS_PER_T * (1 + 4e-16)) + spread(1e-5))
+    lots = quantity_t * spread(LOTS_PER_T)
+    return floor(lots + smaller(lots * spread(ROUNDING) + spread(1e-5), spread(0.5)))
 
 
 @compiled
@@ -225,9 +229,13 @@ def _problem_of(first, last, block_size, slot_order, quantity_t, limit):
 
 @compiled
 def read_lanes(
-    all_places, demands, places, nodes, inner, useful, unit_shift, cost_usd_per_kg, limit_t, tables
+    all_places, demands, places, nodes, inner, first, last, useful, unit_shift, cost_usd_per_kg,
+    limit_t, tables,
 ):  # fmt: skip
-    """Split the lanes of one good into unlimited (`ticks`) and limited ones (`arc`).
+    """Split the lanes of one good, with the orders `first` to `last`, by whether they are limited.
+
+    Unlimited ones stand in `ticks`, limited ones in `arc`, with a limit of at most one lot more
+    than is offered at one end or wanted at the other: so that sums of limits stay in 63 bits.
 
     Those between nodes in the book stand in `ticks` again from row `inner` on, as do their weights
     of ties, and from the beginning of `arc`; other limited lanes stand from its end. Returns a
@@ -253,11 +261,18 @@ def read_lanes(
             store(ticks, o, d, c)
     arcs, others = 0, 0
     if bits(limited):
+        for v in range(nodes):
+            node[EXTRA, v] = 0
+        for b in range(first, last):
+            lots = load(tables.order, LOTS, 8 * (b - first))
+            node[EXTRA, tables.block_node[b]] += total(lots)
         for o in range(places):
             for v in range(places, nodes):
                 tail, d = node[SEAT, o], node[SEAT, v] - all_places
                 if limit_t[tail, d] <= LARGEST_QUANTITY_T and ticks[tail, d] < INF:
                     _note_arc(arcs, o, v, ticks[tail, d], limit_t[tail, d], arc)
+                    most_lots = min(node[EXTRA, o], node[EXTRA, v]) + 1
+                    arc[arcs].lots = min(arc[arcs].lots, most_lots)
                     ticks[tail, d] = INF
                     arcs += 1
         for o in range(all_places):

@@ -20,13 +20,14 @@ import numpy as np
 from rare_market.clearing.month import clear_goods
 from rare_market.clearing.problem import (
     LARGEST_PRICE_USD_PER_KG,
-    LARGEST_QUANTITY_T,
     LOTS_PER_T,
     RENT_UNIT,
     TICKS_PER_USD,
+    to_lots,
 )
 from rare_market.clearing.quotas import Quotas, exact_value, lanes_counted
 
+_MOST_UNDER_A_QUOTA_T = 9e9  # so that the lots under it fit 63 bits
 _MOST_SOLUTIONS = 1000  # then the mix so far stands, and the certificate shows its gap
 _MOST_FRACTIONS = 4  # rents whose neighbours are tried both ways
 
@@ -61,11 +62,14 @@ def enforce(
     """
     quota_t = np.asarray(quotas.quota_t, dtype=np.float64)
     count, goods = len(quota_t), len(flow_t)
-    quotas = Quotas(
-        np.ascontiguousarray(quotas.quota_goods, dtype=np.bool_),
-        np.ascontiguousarray(quotas.quota_origin, dtype=np.int64),
-        np.ascontiguousarray(quotas.quota_destination, dtype=np.int64),
-        quota_t,
+    quotas_given, quotas = (
+        quotas,
+        Quotas(
+            np.ascontiguousarray(quotas.quota_goods, dtype=np.bool_),
+            np.ascontiguousarray(quotas.quota_origin, dtype=np.int64),
+            np.ascontiguousarray(quotas.quota_destination, dtype=np.int64),
+            quota_t,
+        ),
     )
     origin, destination = quotas.quota_origin, quotas.quota_destination
     if quotas.quota_goods.shape != (count, goods) or not (
@@ -74,10 +78,20 @@ def enforce(
         raise ValueError("quotas must have one row per quota and one column per good.")
     if not (quota_t >= 0).all():
         raise ValueError("quota_t must be a number not below 0.")
-    lots = np.floor(np.minimum(quota_t, LARGEST_QUANTITY_T) * LOTS_PER_T * (1 + 4e-16) + 1e-5)
     places = flow_t.shape[1]
-    counted = lanes_counted(quotas, places)
+    for name, given, code in (
+        ("quota_origin", quotas_given.quota_origin, origin),
+        ("quota_destination", quotas_given.quota_destination, destination),
+    ):
+        if not (np.asarray(given) == code).all() or not ((code >= -1) & (code < places)).all():
+            raise ValueError(f"{name} must be codes from 0 to {places - 1}, or -1 for all places.")
+    if goods * places == 0:
+        return np.zeros(count)
     to_place_t = flow_t.reshape(goods, places, places, -1).sum(axis=3)
+    if (quotas.quota_goods @ to_place_t.sum(axis=(1, 2)) > _MOST_UNDER_A_QUOTA_T).any():
+        raise ValueError("goods under one quota must trade less than 9e9 t together.")
+    lots = np.array([to_lots(min(most_t, _MOST_UNDER_A_QUOTA_T)) for most_t in quota_t])
+    counted = lanes_counted(quotas, places)
     used = (counted * to_place_t).sum(axis=(1, 2, 3)) * LOTS_PER_T
     rent_usd_per_kg = np.zeros(count)
     hint = market[-1]
@@ -97,14 +111,16 @@ def enforce(
             clear_goods(which, *market, *unpublished)
             return [*trial[1, :-2].tolist(), exact_value(trial[1])]
 
-        top = _top_rent(market)
-        if len(group) == 1:
-            last = _last_rent(hint, market, lanes[0], flow_t)
+        top, limit = _top_rent(market), [int(lots[k]) for k in group]
+        tight = _tightest(lanes, used[group], limit)
+        if len(tight) == 1:
+            last = _last_rent(hint, market, lanes[tight[0]], flow_t)
             if last > 0:
                 market[-1][:] = hint
-            rents, weights, rent = _search_one(solve, int(lots[group[0]]), top, min(last, top))
+            found = _search_alone(solve, tight[0], limit, top, min(last, top))
         else:
-            rents, weights, rent = _search_several(solve, [int(lots[k]) for k in group], top)
+            found = None
+        rents, weights, rent = found or _search_several(solve, limit, top)
         mix = np.zeros((2 + len(rents), len(group) + 2), dtype=np.int64)
         mix[0, :-2], mix[2:, :-2] = rent, rents
         final: Any = (lanes, mix, np.array(weights), pivot_limit, answer)
@@ -147,7 +163,7 @@ def _last_rent(
     if not len(hint):
         return -1
     places, demands = flow_t.shape[1:]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         gain = hint[:, None, places:] - hint[:, :places, None] - market[-3]
     used = np.repeat(counted, demands // places, axis=2) & (flow_t > 0) & np.isfinite(gain)
     by_gain = np.argsort(gain[used])
@@ -160,6 +176,38 @@ def _last_rent(
 
 Solve = Callable[[list[int]], list[int]]  # lots under each quota, and value
 Found = tuple[list[list[int]], list[float], list[int]]
+
+
+def _tightest(lanes: np.ndarray, used: np.ndarray, limit: list[int]) -> list[int]:
+    """Quotas that free trade exceeds; of those that count the same lanes the smallest."""
+    exceeded = [k for k in range(len(limit)) if used[k] > limit[k] + 0.5]
+    return [
+        k
+        for k in exceeded
+        if not any(
+            (limit[other], other) < (limit[k], k) and (lanes[other] == lanes[k]).all()
+            for other in exceeded
+        )
+    ]
+
+
+def _search_alone(solve: Solve, k: int, limit: list[int], top: int, last: int) -> Found | None:
+    """Find the rent of one quota of several; None if another then is exceeded."""
+
+    def vector(rent: int) -> list[int]:
+        return [rent * (other == k) for other in range(len(limit))]
+
+    def solve_one(rents: list[int]) -> list[int]:
+        found = solve(vector(rents[0]))
+        return [found[k], found[-1]]
+
+    rents, weights, rent = _search_one(solve_one, limit[k], top, last)
+    mixed = np.zeros(len(limit))
+    for trial, weight in zip(rents, weights, strict=True) if len(limit) > 1 else ():
+        mixed += weight * np.array(solve(vector(trial[0]))[:-1], dtype=float)
+    if (mixed > np.array(limit) + 0.5).any():
+        return None
+    return [vector(trial[0]) for trial in rents], weights, vector(rent[0])
 
 
 def _search_one(solve: Solve, limit: int, top: int, last: int) -> Found:
