@@ -5,7 +5,8 @@ While it lasts, Chinese state producers ask no more than
 .. math:: \bar a_g = (1 - d)\, C_g / (1 + t_g)
 
 for each good, where :math:`C_g` is the full cost of the median rival delivered, :math:`d` the depth
-and :math:`t_g` the export tax, so that the export price stands :math:`d` below the rival's cost;
+and :math:`t_g` the export tax: what they export then stands :math:`d` below the rival's cost where
+they set the price, which they do only while they have more than is wanted at it;
 and while the price presses on that ceiling the mining quota grows faster, until stocks at home are
 full. The treasury covers what its producers then fall short of their full cost, until its budget is
 spent. With an entry trigger it acts only while enough capacity is being built outside China.
