@@ -382,16 +382,24 @@ def simultaneous(game: Game, security_usd_per_kg: float) -> list[Play]:
 
 
 def table(game: Game, confidence: float = 0.9) -> pd.DataFrame:
-    """Gain of every strategy against every package, with its interval and parts (means)."""
+    """Gain of every strategy against every package, with its interval and parts (means).
+
+    Beside the mean stand the gain in the median draw and the share of draws in which there is one.
+    """
     import pandas as pd
 
     rows = []
     each = 1.0 - (1.0 - confidence) / (len(game.strategies) - 1)
     for p, package in enumerate(game.packages):
         for s, strategy in enumerate(game.strategies[1:], start=1):
-            gain, low, high = mean_interval(game.china[p, s] - game.china[p, 0], each)
+            gains = game.china[p, s] - game.china[p, 0]
+            gain, low, high = mean_interval(gains, each)
             row = {"package": package, **strategy._asdict()}
             row |= {"gain_musd": gain, "low_musd": low, "high_musd": high}
+            row |= {
+                "median_musd": float(np.median(gains)),
+                "above_share": float((gains > 0).mean()),
+            }
             rows.append(row | {name: part[p, s].mean() for name, part in game.parts.items()})
     return pd.DataFrame(rows)
 
@@ -411,6 +419,7 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
         answer = best_response(game, p, confidence)
         s = game.strategies.index(answer.tried)
         own = {name: float(mean[p, s]) / 1000.0 for name, mean in means.items()}
+        gains = game.china[p, s] - game.china[p, 0]
         found[package] = [
             answer.verdict,
             f"{answer.paying} / {answer.losing} / "
@@ -418,6 +427,7 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
             answer.best.label,
             answer.tried.label,
             f"{answer.gain / 1000:+.2f} ({answer.low / 1000:+.2f} to {answer.high / 1000:+.2f})",
+            f"{np.median(gains) / 1000:+.2f}, above zero in {(gains > 0).mean():.0%}",
             f"{own['sacrifice_musd']:+.2f}",
             f"{own['recoupment_musd']:+.2f}",
             f"{own['downstream_musd']:+.2f}",
@@ -432,6 +442,7 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
         "best response",
         "best undercutting",
         "its gain",
+        "  in the median draw",
         "  while it lasts",
         "  afterwards",
         "  downstream and users",
