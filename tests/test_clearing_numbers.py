@@ -57,6 +57,14 @@ def test_grams_balance(one, other):
     assert clear_one(*orders, [50.0], [[0.0]], FREE).price_usd_per_kg[0] == 35.0
 
 
+@given(limit_mg=st.integers(1, 10**15))
+def test_a_lane_just_wide_enough_carries_all(limit_mg):
+    """As much is wanted as the lane takes, in whole lots; more is offered."""
+    most_t = limit_mg / 1e9
+    result = clear_one([0], [2 * most_t], [10.0], [0], [most_t], [50.0], [[0.0]], [[most_t]])
+    assert result.flow_t[0, 0] == result.bid_fill_t[0] == pytest.approx(most_t, rel=1e-15)
+
+
 def test_no_more_than_four_billion_tonnes_of_a_good():
     orders = ([0, 0], [2e9, 1.9e9], [10.0, 20.0], [0], [3e9], [50.0], [[0.0]], FREE)
     assert clear_one(*orders).price_usd_per_kg[0] == 20.0
