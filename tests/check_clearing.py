@@ -23,7 +23,7 @@ from tests.strategies import Market
 
 KINDS = (
     *("grid", "tied", "equal", "sparse", "capped", "decimal", "subsidised", "dear", "quota"),
-    *("dearest", "residue", "one-sided", "merit", "lanes"),
+    *("dearest", "residue", "one-sided", "merit", "lanes", "full"),
 )
 WELFARE_TOLERANCE = 1e-12  # relative; on markets whose numbers are on the kernel's grid
 OTHER_TOLERANCE = 1e-9  # relative; off the grid, and with quotas, whose rents may be rounded
@@ -40,7 +40,8 @@ def sample_market(rng: np.random.Generator, kind: str) -> Market:
 
     All kinds hold ties, orders and lane limits of zero, unlimited lanes and pairs of places
     without a lane; `residue` adds orders of 1e-14 to 1e-10 t, which must count as nothing;
-    `lanes` has quotas over several lanes of each good, and bids worth far more than others.
+    `lanes` has quotas over several lanes of each good, and bids worth far more than others;
+    `full` has few prices, near the largest, so that tie weights tie, and limits on half the lanes.
     """
     goods = int(rng.integers(1, 4)) if kind == "quota" else int(rng.integers(1, 3))
     places = int(rng.choice([1, 2, 3, 4, 6, 9])) if kind != "merit" else 1
@@ -51,6 +52,8 @@ def sample_market(rng: np.random.Generator, kind: str) -> Market:
     def some_prices(low, high, size):
         if kind == "equal":
             return np.full(size, 32.0)
+        if kind == "full":
+            return rng.integers(low // 8, high // 8 + 1, size) * 65536.0  # up to 655,360
         if kind == "tied":
             return rng.integers(low // 8, high // 8 + 1, size) * 8.0
         if kind == "decimal":
@@ -63,7 +66,7 @@ def sample_market(rng: np.random.Generator, kind: str) -> Market:
 
     def some_quantities(size):
         empty = rng.random(size) < rng.choice([0.0, 0.2, 0.6])
-        if kind in ("tied", "equal"):
+        if kind in ("tied", "equal", "full"):
             drawn = rng.integers(1, 4, size).astype(float)
         elif kind in ("decimal", "lanes"):
             drawn = rng.gamma(1.0, 20.0, size)
@@ -87,7 +90,7 @@ def sample_market(rng: np.random.Generator, kind: str) -> Market:
         cost = np.repeat(cost[:, :, ::classes], classes, axis=2)
     cost[rng.random(shape) < rng.choice([0.0, 0.2, 0.7])] = np.inf
     limit = np.full(shape, np.inf)
-    limited = rng.random(shape) < (0.5 if kind == "capped" else rng.choice([0.0, 0.1]))
+    limited = rng.random(shape) < (0.5 if kind in ("capped", "full") else rng.choice([0.0, 0.1]))
     limit[limited] = some_quantities(int(limited.sum()))
     quotas = no_quotas(goods)
     if kind == "quota":

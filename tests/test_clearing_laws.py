@@ -368,6 +368,8 @@ def test_the_gap_is_dual_less_primal_value(market):
         # costs tie, and so do the leading bits of the lanes' tie weights
         ("lanes", 1, 19781),
         ("lanes", 1, 21741),
+        # a limited lane at its limit or empty ties with another way
+        ("full", 5, 1765),
     ],
 )
 def test_rare_markets_pass_every_check(kind, seed, number):
