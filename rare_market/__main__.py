@@ -262,6 +262,8 @@ def main() -> None:
         click.echo(error.format_message(), err=True)  # one sentence, no usage lines
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, signal.SIG_IGN)  # what is left is to exit
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
 

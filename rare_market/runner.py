@@ -11,9 +11,11 @@ from __future__ import annotations
 import gc
 import math
 import multiprocessing
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -92,7 +94,10 @@ class LocalProcesses:
         """Start the processes."""
         if self.processes == 1:
             return Serial()
-        return _closing(ProcessPoolExecutor(self.processes, mp_context=_clean_processes()))
+        pool = ProcessPoolExecutor(
+            self.processes, mp_context=_clean_processes(), initializer=_leave_interrupts
+        )
+        return _closing(pool)
 
     def count(self) -> int:
         """Number of processes."""
@@ -161,7 +166,7 @@ def execute[Item, Value](
     items: Iterable[Item],
     workers: Workers,
     batch: int | None = None,
-) -> Iterator[list[tuple[Item, Value | Failure]]]:
+) -> Generator[list[tuple[Item, Value | Failure]], None, None]:
     """Do the work on every item; results come as they finish.
 
     Parameters
@@ -331,10 +336,38 @@ def _clean_processes() -> BaseContext:
     return context
 
 
+def _leave_interrupts() -> None:
+    """Done first in a worker: the keyboard interrupts all processes, one of which ends the rest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def _closing(pool: ProcessPoolExecutor) -> Iterator[Executor]:
-    """Do not wait for what was cancelled; a pool that broke has nothing to wait for."""
+    """End the workers, at once if what they do is not wanted any more.
+
+    Nothing may interrupt that: workers that their pool did not end wait for work for ever, and the
+    exit of the program waits for them.
+    """
     try:
         yield pool
+        pool.shutdown(wait=True)
+    except BaseException:
+        with _uninterrupted():
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
+        raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore interrupts; only the main thread meets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)

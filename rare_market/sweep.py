@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from rare_market.compare import outcomes
@@ -84,10 +85,12 @@ def sweep(
         if retry_failed:
             store.retry()
         runs = store.design.all_runs(store.waiting())
-        for results in execute(measure, runs, workers or LocalProcesses(), batch):
-            store.append([(run.number, result) for run, result in results])
-            if progress:
-                failed = sum(isinstance(result, Failure) for _, result in results)
-                progress(len(results) - failed, failed)
+        # an interrupt here, too, ends the workers
+        with closing(execute(measure, runs, workers or LocalProcesses(), batch)) as done:
+            for results in done:
+                store.append([(run.number, result) for run, result in results])
+                if progress:
+                    failed = sum(isinstance(result, Failure) for _, result in results)
+                    progress(len(results) - failed, failed)
         store.seal()
     return store

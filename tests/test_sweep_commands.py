@@ -111,8 +111,9 @@ def test_bad_input_is_one_sentence_with_exit_code_2(arguments, words, tmp_path, 
         assert word in result.stderr
 
 
-def test_a_sweep_told_to_end_takes_its_workers_with_it(tmp_path):
-    """As a batch system does at the end of the time; finished runs stay."""
+@pytest.mark.parametrize(("told", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 3)])
+def test_a_sweep_told_to_end_takes_its_workers_with_it(told, times, tmp_path):
+    """As a batch system tells it when its time is up, and an impatient user; finished runs stay."""
     design = tmp_path / "design.toml"
     design.write_text(DESIGN.replace("replications = 2", "replications = 5000"))
     out = tmp_path / "s"
@@ -125,7 +126,10 @@ def test_a_sweep_told_to_end_takes_its_workers_with_it(tmp_path):
         until = time.monotonic() + 120.0
         while time.monotonic() < until and not _finished(out):
             time.sleep(0.1)
-        process.terminate()
+        for _ in range(times):
+            with suppress(ProcessLookupError):  # the keyboard tells the workers, too
+                (os.killpg if told == signal.SIGINT else os.kill)(process.pid, told)
+            time.sleep(0.05)
         assert process.wait(60.0) == EXIT_INTERRUPTED
         assert 0 < _finished(out) < 10_000
         assert _gone(process.pid)
