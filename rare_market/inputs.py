@@ -9,7 +9,9 @@ secondary one, C recalled or assumed) and a note.
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -158,9 +160,22 @@ def vintage_folders(start_year: int, folder: str = "") -> tuple[Path, ...]:
 
 
 def read_table(path: Path) -> Table:
-    """Read one CSV file: text columns as ``str`` arrays, number columns as ``float64``."""
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        header, *records = list(csv.reader(lines)) or [[]]
+    """Read one CSV file: text columns as ``str`` arrays, number columns as ``float64``.
+
+    Raises
+    ------
+    InputError
+        for a file that is no UTF-8, a row of another length, or a text where a number is needed.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path.name}, line {line}: the byte {content[error.start]:#x} is not UTF-8."
+        ) from None
+    header, *records = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     for number, record in enumerate(records, start=2):
         if len(record) != len(header):
             raise InputError(
@@ -169,11 +184,23 @@ def read_table(path: Path) -> Table:
     table = Table()
     columns = zip(*records, strict=True) if records else iter([()] * len(header))
     for name, column in zip(header, columns, strict=True):
-        try:
-            table[name] = np.array(column, dtype=np.float64 if name in NUMBERS else np.str_)
-        except ValueError as error:
-            raise InputError(f"{path.name}, column {name}: {error}; a number is needed.") from None
+        if name in NUMBERS:
+            values = [_number(cell, path, row, name) for row, cell in enumerate(column, start=2)]
+            table[name] = np.array(values, dtype=np.float64)
+        else:
+            table[name] = np.array(column, dtype=np.str_)
     return table
+
+
+def _number(cell: str, path: Path, row: int, column: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        low, high = NUMBERS[column]
+        raise InputError(
+            f"{path.name}, row {row}: {column} is {cell!r}, a number is needed, "
+            f"allowed is {low:g} to {high:g}."
+        ) from None
 
 
 def load_tables(folders: Sequence[Path] = ()) -> Tables:
@@ -190,12 +217,19 @@ def load_tables(folders: Sequence[Path] = ()) -> Tables:
     Tables
         The checked tables.
 
+    Raises
+    ------
+    InputError
+        for a CSV file of a folder that is no table, or as :func:`check_tables`.
+
     Examples
     --------
     >>> tables = load_tables()
     >>> tables.places.rows
     13
     """
+    for folder in folders:
+        _check_names(folder)
     tables = Tables(**{name: read_table(table_path(name, folders)) for name in KEYS})
     for name in KEYS if folders else ():
         for column in table_path(name).read_text("utf-8").split("\n", 1)[0].split(","):
@@ -203,6 +237,15 @@ def load_tables(folders: Sequence[Path] = ()) -> Tables:
                 raise InputError(f"{name}.csv: the column {column} is missing.")
     check_tables(tables)
     return tables
+
+
+def _check_names(folder: Path) -> None:
+    """Refuse a CSV file without a namesake among those shipped: it would not be read."""
+    shipped = {path.name.lower(): path.name for path in SHIPPED.glob("*.csv")}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() == ".csv" and path.name not in shipped.values():
+            (near,) = difflib.get_close_matches(path.name.lower(), shipped, n=1, cutoff=0.0)
+            raise InputError(f"{path}: there is no such table; the nearest is {shipped[near]}.")
 
 
 def table_checksums(folders: Sequence[Path] = ()) -> dict[str, str]:

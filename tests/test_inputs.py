@@ -184,6 +184,41 @@ def test_a_folder_holds_only_the_tables_that_differ(tmp_path: Path, tables: Tabl
     assert loaded.taxes.rows == tables.taxes.rows
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("demnd.csv", "demand"), ("Demand.csv", "demand"), ("sources.csv", "SOURCES")],
+)
+def test_a_file_that_no_table_is_read_from_is_refused_with_the_nearest_name(
+    tmp_path: Path, name: str, meant: str
+) -> None:
+    """Instead of running with the shipped table."""
+    shutil.copy(DATA / f"{meant}.csv", tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}: .* the nearest is {meant}\.csv\.$"):
+        load_tables([tmp_path])
+
+
+def test_other_files_may_lie_beside_the_tables(tmp_path: Path, tables: Tables) -> None:
+    (tmp_path / "notes.txt").write_text("where the numbers are from")
+    assert load_tables([tmp_path]).demand.rows == tables.demand.rows
+
+
+def test_a_file_that_is_no_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "demand.csv"
+    path.write_bytes((DATA / "demand.csv").read_bytes() + "Zürich\n".encode("latin-1"))
+    last = path.read_bytes().count(b"\n")
+    with pytest.raises(InputError, match=rf"^demand.csv, line {last}: the byte 0xfc is not UTF-8"):
+        load_tables([tmp_path])
+
+
+def test_a_text_for_a_number_is_refused_with_its_row_and_bound(tmp_path: Path) -> None:
+    folder = edited_data(tmp_path, "demand", lambda rows: rows[3].update(demand_t_per_year="abc"))
+    with pytest.raises(InputError) as refused:
+        load_tables([folder])
+    assert str(refused.value) == (
+        "demand.csv, row 5: demand_t_per_year is 'abc', a number is needed, allowed is 0 to 1e+15."
+    )
+
+
 def test_a_start_year_without_data_is_refused_with_those_there_are() -> None:
     with pytest.raises(
         InputError, match=r"start_year = 1999 has no data; there are 2007, 2018, 2024"
