@@ -134,7 +134,7 @@ def read_policy(text: str) -> Policy:
     Raises
     ------
     rare_market.declare.InvalidValueError
-        for an unknown instrument or field, or a value out of range.
+        for an unknown instrument or field, a field given twice, or a value out of range.
 
     Examples
     --------
@@ -147,11 +147,16 @@ def read_policy(text: str) -> Policy:
             f"policy {name!r} is unknown: there are {', '.join(INSTRUMENTS)}; "
             f"packages {', '.join(shipped())}; and files that end in .toml."
         )
-    texts = {}
+    texts: dict[str, str] = {}
     for assignment in filter(None, assignments.split(",")):
         field, sign, value = assignment.partition("=")
         if not sign:
             raise InvalidValueError(f"{name}: {assignment!r} must have the form field=value.")
-        texts[field.strip()] = value.strip()
+        field, value = field.strip(), value.strip()
+        if field in texts:
+            raise InvalidValueError(
+                f"{name}: {field} is given as {texts[field]!r} and as {value!r}, allowed is once."
+            )
+        texts[field] = value
     instrument = INSTRUMENTS[name]
     return instrument(**parse_values(instrument, texts, name))

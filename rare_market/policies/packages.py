@@ -85,8 +85,8 @@ def read_package(
     Raises
     ------
     rare_market.declare.InvalidValueError
-        for a file that cannot be read, an unknown instrument, field or key, a value out of range,
-        an instrument without a source, or packages that include each other.
+        for a file that cannot be read, an unknown instrument, field or key, a value of the wrong
+        type or out of range, an instrument without a source, or packages that include each other.
     """
     if text in within:
         raise InvalidValueError(f"package {text!r} includes itself by way of {within[-1]!r}.")
@@ -96,13 +96,21 @@ def read_package(
     for key in content:
         refuse_unknown(refuse, key, str(file))
     entries: list[Entry] = []
-    for name in content.get("includes", []):
+    for name in _list(content, "includes", str, 'names such as ["mp_dod_2025"]', file):
         entries.extend(read_package(name, instruments, (*within, text)).entries)
-    for number, row in enumerate(content.get("instrument", []), start=1):
+    rows = _list(content, "instrument", dict, "tables, each headed [[instrument]]", file)
+    for number, row in enumerate(rows, start=1):
         entries.append(_entry(dict(row), instruments, f"{file.name}, instrument {number}"))
     if not entries:
         raise InvalidValueError(f"{file}: a package needs at least one instrument.")
     return Package(file.stem, content.get("title", ""), content.get("note", ""), tuple(entries))
+
+
+def _list(content: dict[str, Any], key: str, kind: type, wanted: str, file: Path) -> list[Any]:
+    values = content.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
+        raise InvalidValueError(f"{file}: {key} = {values!r} must be a list of {wanted}.")
+    return values
 
 
 def _content(file: Path) -> dict[str, Any]:
@@ -118,7 +126,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def _entry(row: dict[str, Any], instruments: dict[str, type[Policy]], owner: str) -> Entry:
     name, source, note = row.pop("name", ""), row.pop("source", ""), row.pop("note", "")
-    if name not in instruments:
+    if not isinstance(name, str) or name not in instruments:
         raise InvalidValueError(
             f"{owner}: name = {name!r} is no instrument: there are {', '.join(instruments)}."
         )

@@ -246,6 +246,8 @@ def test_an_unknown_instrument_or_field_is_refused():
         read_policy("tariff:rate_share")
     with pytest.raises(InvalidValueError, match="rate_share = 'high' must be a number within"):
         read_policy("tariff:rate_share=high")
+    with pytest.raises(InvalidValueError, match=r"rate_share is given as '0.1' and as '0.2'"):
+        read_policy("tariff:rate_share=0.1, rate_share=0.2")
 
 
 def test_two_instruments_in_force_are_both_in_the_rules():

@@ -76,6 +76,11 @@ def test_a_users_own_package_is_a_file(tmp_path):
         ('title = "x"\n', "at least one instrument"),
         ('includes = ["nothing.toml"]\n', "cannot be read"),
         ("title = \n", "not a TOML file"),
+        ('[instrument]\nname = "tariff"\n', "headed [[instrument]]"),
+        ("instrument = [3]\n", "instrument = [3] must be a list of tables"),
+        ("includes = [3]\n", "includes = [3] must be a list of names"),
+        ('includes = "mp_dod_2025"\n', "includes = 'mp_dod_2025' must be a list"),
+        ('[[instrument]]\nname = ["tariff"]\nsource = "x"\n', "['tariff'] is no instrument"),
     ],
 )
 def test_a_package_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, text, words):
