@@ -36,6 +36,7 @@ FLOOR_POLICY = (
     "start_year=2011,duration_years=10"
 )
 FLOOR_TARGETS = ("molycorp_fails_with_floor",)
+FIXED = ("start_year", "years", "replication")  # by every scenario of the past, or the job
 LATER_YEARS = {"history_2007_2014": 12}  # run on until the failed plant may be back
 SHARE_OF_RUNS = "share of runs"
 ORIGIN = {"history_2007_2014": 2010.5, "history_2018_2024": 2020.25}  # of the naive forecasts
@@ -179,9 +180,21 @@ def jobs(
     changed: dict[str, Any] | None = None,
     left_out: tuple[str, ...] = (),
 ) -> list[Job]:
-    """List the runs that score the targets of some episodes."""
+    """List the runs that score the targets of some episodes.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        for an episode without targets, or a changed field that the past fixes.
+    """
     rows = targets(episodes)
-    fields = tuple(sorted((changed or {}).items()))
+    changed = changed or {}
+    for name in FIXED:
+        if name in changed:
+            raise InvalidValueError(
+                f"validate: {name} = {changed[name]} cannot be set: the past fixes it."
+            )
+    fields = tuple(sorted(changed.items()))
     return [
         Job(scenario, variant, replication, fields, left_out)
         for scenario in dict.fromkeys(row.scenario for row in rows)
@@ -340,7 +353,8 @@ def fill(
 ) -> Scoreboard:
     """Make the runs of a scoreboard."""
     for job in todo[:1]:
-        world_of(job)  # refuses bad fields before any run
+        scenario, _ = world_of(job)
+        read_data(scenario.data_folder, scenario.start_year)  # refuses bad tables before any run
     for batch in execute(run_job, todo, workers or LocalProcesses(), batch=1):
         for job, outcome in batch:
             if isinstance(outcome, Failure):
