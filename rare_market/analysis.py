@@ -32,7 +32,10 @@ def complete(store: Store, measure: str, world: str) -> np.ndarray:
     ------
     rare_market.declare.InvalidValueError
         naming the first run that is missing, failed or not finite, or an unknown world or measure.
+    rare_market.store.StoreDamagedError
+        naming the damaged files; their runs are not missing.
     """
+    store.refuse_damage()
     design = store.design
     names = [w.name for w in design.worlds]
     refuse_unknown(names, world, "the sweep's list of worlds")

@@ -452,9 +452,20 @@ class Store:
             {name: ("point", points[:, i]) for i, name in enumerate(self.design.factors)}
         )
 
-    def _good_files(self, kind: str, skip_damaged: bool) -> list[Path]:
-        if self.damage and not skip_damaged:
+    def refuse_damage(self) -> None:
+        """Refuse to read on where a file is not what was written.
+
+        Raises
+        ------
+        StoreDamagedError
+            naming the damaged files.
+        """
+        if self.damage:
             raise StoreDamagedError(f"{self.folder}: {' '.join(self.damage)}")
+
+    def _good_files(self, kind: str, skip_damaged: bool) -> list[Path]:
+        if not skip_damaged:
+            self.refuse_damage()
         index = 0 if kind == "runs" else 1
         names = [self._part_names(part)[index] for part in range(self.parts)]
         bad = {sentence.split(" ")[0] for sentence in self.damage}

@@ -15,6 +15,7 @@ from rare_market.runner import LocalProcesses
 from rare_market.scenario import Scenario
 from rare_market.store import Result, Store
 from rare_market.sweep import sweep
+from rare_market.terminal import EXIT_STORE
 from tests import fakes
 
 ONE = LocalProcesses(1)
@@ -211,6 +212,21 @@ def test_a_missing_run_is_refused_with_its_name_and_reason(tmp_path):
         analysis.complete(begun, "price", "attack")
     with pytest.raises(InvalidValueError, match=r"run 2 .* ZeroDiv"):
         analysis.regret(store, "price")
+
+
+@pytest.mark.parametrize(
+    "question", [["sensitivity"], ["discover", "--above", "6"], ["regret"]], ids=lambda q: q[0]
+)
+def test_a_damaged_file_is_named_as_by_the_status_of_the_sweep(question, tmp_path):
+    """Its runs were made: resume repairs it."""
+    design = fakes.design(sample={"method": "morris", "bounds": [[0.1, 0.7]]})
+    sweep(design, tmp_path / "s", ONE, measure=fakes.quick)
+    with (tmp_path / "s" / "runs" / "part-00000.parquet").open("ab") as part:
+        part.write(b"?")
+    result = CliRunner().invoke(cli, [*question, str(tmp_path / "s"), "--measure", "price"])
+    assert result.exit_code == EXIT_STORE
+    assert "part-00000.parquet is damaged" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
