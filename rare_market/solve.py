@@ -25,6 +25,7 @@ from rare_market import measures
 from rare_market.declare import InvalidValueError, refuse_unknown
 from rare_market.design import declared
 from rare_market.goods import FACILITY_STAGES, MONTHS_PER_YEAR
+from rare_market.inputs import LARGE
 from rare_market.policies import INSTRUMENTS, Policy
 from rare_market.records import FACILITY_STATUSES, Records
 from rare_market.runner import Failure, Given, LocalProcesses, Workers, execute
@@ -74,7 +75,7 @@ class Target:
         return float(np.mean(status[rows] == FACILITY_STATUSES.index("operating")))
 
     def check(self, scenario: Scenario) -> None:
-        """Refuse a year, stage or plant the run does not have.
+        """Refuse a year, stage or plant the run does not have, and a value that cannot be reached.
 
         Raises
         ------
@@ -99,8 +100,11 @@ class Target:
             for name in self.names:
                 if name not in known:
                     raise InvalidValueError(f"target: {name!r} is no facility of facilities.csv.")
-        if self.kind != "capacity" and not 0.0 <= self.at_least <= 1.0:
-            raise InvalidValueError(f"target: {self.kind} = {self.at_least} is not within 0 to 1.")
+        top = LARGE if self.kind == "capacity" else 1.0
+        if not 0.0 <= self.at_least <= top:
+            raise InvalidValueError(
+                f"target: {self.kind} = {self.at_least:g} is not within 0 to {top:g}."
+            )
 
     def __str__(self) -> str:
         if self.kind == "capacity":

@@ -79,6 +79,8 @@ def test_a_failing_run_is_a_failure_of_the_program(monkeypatch):
         (["floor", *TARGET, "--demand-met", "0.5"], ["one of"]),
         (["floor", "--capacity", "separation"], ["separation=100000"]),
         (["floor", "--capacity", "oxide=1"], ["oxide", "separation"]),
+        (["floor", "--capacity", "separation=-5"], ["capacity = -5", "0 to 1e+15"]),
+        (["floor", "--capacity", "separation=nan"], ["capacity = nan", "0 to 1e+15"]),
         (["floor", "--demand-met", "2"], ["2", "0 to 1"]),
         (["floor", "--survive", "nowhere"], ["nowhere"]),
         (["gift", *TARGET], ["gift"]),
