@@ -102,6 +102,8 @@ class Game:
         ``[package, strategy, draw]`` NdPr oxide separated outside China, discounted.
     parts
         ``[package, strategy, draw]`` parts of China's gain and what moves it, by name.
+    users_count
+        whether the surplus of final users is part of either value.
     """
 
     packages: tuple[str, ...]
@@ -110,6 +112,7 @@ class Game:
     allies: np.ndarray
     secured_t: np.ndarray
     parts: dict[str, np.ndarray]
+    users_count: bool = True
 
 
 class Response(NamedTuple):
@@ -215,6 +218,8 @@ def read_game(store: Store, discount_per_year: float = 0.05, *, users_count: boo
     ------
     rare_market.declare.InvalidValueError
         for a discount rate out of range, or a run that is missing or holds a NaN; it is named.
+    rare_market.store.StoreDamagedError
+        naming the damaged files; their runs are not missing.
     """
     if not 0.0 <= discount_per_year <= 0.5:
         raise InvalidValueError(
@@ -247,6 +252,7 @@ def read_game(store: Store, discount_per_year: float = 0.05, *, users_count: boo
         allies=allies @ weight,
         secured_t=cube["ndpr_oxide_outside_t"] @ weight,
         parts=_parts(cube, upstream, downstream, strategies, weight, int(begins - first)),
+        users_count=users_count,
     )
 
 
@@ -257,6 +263,7 @@ def _cube(
     design = store.design
     if design.factors != FACTORS or not set(SERIES) <= set(design.series):
         raise InvalidValueError("verdict: the sweep is not one of a verdict's design.")
+    store.refuse_damage()
     missing = np.nonzero(store.state != FINISHED)[0]
     if len(missing):
         raise InvalidValueError(f"verdict: {design.run(int(missing[0])).name} has no result.")
@@ -445,7 +452,7 @@ def as_text(game: Game, confidence: float, security_usd_per_kg: Sequence[float])
         "  in the median draw",
         "  while it lasts",
         "  afterwards",
-        "  downstream and users",
+        "  downstream and users" if game.users_count else "  downstream",
         "kt feed/year closed",
         "kt feed/year not built",
         "kt feed/year reopened",

@@ -15,7 +15,7 @@ from rare_market.policies import PriceFloor, Undercutting
 from rare_market.runner import LocalProcesses
 from rare_market.scenario import Scenario
 from rare_market.series import SERIES as ALL_SERIES
-from rare_market.store import Result
+from rare_market.store import Result, Store, StoreDamagedError
 from rare_market.sweep import sweep
 from rare_market.verdict import (
     NONE,
@@ -236,6 +236,24 @@ def hollow(run) -> Result:
     if run.number == 4:
         result.series["china_upstream_musd"][5] = math.nan
     return result
+
+
+def test_the_text_names_users_only_where_their_surplus_counts(duel):
+    with_users, without = (
+        as_text(read_game(duel, users_count=count), 0.9, [0.0]) for count in (True, False)
+    )
+    assert "  downstream and users " in with_users
+    assert "  downstream  " in without
+    assert "users" not in without
+
+
+def test_a_damaged_file_is_named_instead_of_its_runs(tmp_path):
+    design = verdict_design(Scenario(years=12), PACKAGES, (0.4,), (4.0,), (0.0,), 2)
+    store = sweep(design, tmp_path / "s", ONE, measure=fakes.duel)
+    with (store.folder / "runs" / "part-00000.parquet").open("ab") as part:
+        part.write(b"?")
+    with pytest.raises(StoreDamagedError, match=r"part-00000.parquet is damaged"):
+        read_game(Store(store.folder))
 
 
 def test_the_text_and_the_figure_say_the_verdict(duel):
