@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
-    """Smallest level of a lever against another term, with its interval."""
+    """Smallest level of a lever against another term, with its interval.
+
+    An end that the draws do not tell is drawn as an arrow at the edge.
+    """
     first = curve[0][1]
     found = [(level, answer) for level, answer in curve if np.isfinite(answer.value)]
     with mpl.style.context(STYLE):
@@ -34,7 +37,6 @@ def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
         y = np.array([answer.value for _, answer in found])
         low = np.array([answer.low for _, answer in found])
         high = np.array([answer.high for _, answer in found])
-        axes.vlines(x, np.fmin(low, y), np.fmax(high, y), color=BLUE, linewidth=1.0)
         axes.plot(x, low, "_", x, high, "_", color=BLUE, markersize=7)
         axes.plot(x, y, "o-", color=BLUE, markersize=4)
         for level, answer in curve:
@@ -52,10 +54,16 @@ def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
         own, other = declared(first.lever), declared(factor)
         axes.set_xlabel(f"{other.meaning} ({other.unit})")
         axes.set_ylabel(f"{own.meaning} ({own.unit})")
-        axes.set_ylim(bottom=0)
+        top = 1.1 * axes.get_ylim()[1]
+        axes.set_ylim(0.0, top)
+        axes.vlines(x, np.nan_to_num(low), np.nan_to_num(high, nan=top), color=BLUE, linewidth=1.0)
+        for end, edge, arrow in ((low, 0.0, "v"), (high, top, "^")):
+            for level in x[np.isnan(end)]:
+                axes.plot(level, edge, arrow, color=BLUE, markersize=5, clip_on=False)
         axes.set_title(
             f"Smallest {first.lever.partition('.')[0].replace('_', ' ')} for {first.target},\n"
-            f"in {first.probability:.0%} of draws; bars are {first.confidence:.0%} intervals",
+            f"in {first.probability:.0%} of draws; bars are {first.confidence:.0%} intervals, "
+            "an arrow where no end is known",
             loc="left",
         )
     return figure
@@ -112,8 +120,8 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
         figure.supylabel("depth below rivals' full cost (%)", fontsize=8)
         bar = figure.colorbar(image, ax=list(panels.flat), shrink=0.8, pad=0.01)
         bar.set_label(
-            "China's gain (billion USD of 2024, discounted)\n"
-            "0: nobody undercuts; in parentheses: undecided"
+            "China's gain, discounted\n(billion USD of 2024)\n"
+            "0: nobody undercuts\nin parentheses: undecided"
         )
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -62,3 +63,19 @@ def test_the_curve_goes_through_its_answers():
     lines = [line.get_ydata() for line in axes.lines]
     assert any(np.array_equal(y, [40.0, 60.0, 90.0]) for y in lines)
     assert any("not reached" in text.get_text() for text in axes.texts)
+
+
+def test_an_interval_without_an_end_runs_to_the_edge_with_an_arrow():
+    open_above = dataclasses.replace(answer(40.0), high=math.nan)
+    open_below = dataclasses.replace(answer(60.0), low=math.nan)
+    figure = charts.break_even_curve(
+        "undercutting.depth_share", [(0.15, open_above), (0.3, open_below)]
+    )
+    axes = figure.axes[0]
+    top = axes.get_ylim()[1]
+    bars = [path.vertices[:, 1].tolist() for path in axes.collections[0].get_paths()]
+    assert bars == [[36.0, top], [0.0, pytest.approx(66.0)]]
+    arrows = {line.get_marker(): line.get_xydata().tolist() for line in axes.lines}
+    assert arrows["^"] == [[0.15, top]]
+    assert arrows["v"] == [[0.3, 0.0]]
+    assert "an arrow where no end is known" in axes.get_title(loc="left")

@@ -270,3 +270,6 @@ def test_the_text_and_the_figure_say_the_verdict(duel):
     assert titles[1] == "floor: not rational\nof 9 strategies 9 lose, 0 pay"
     rows = table(game)
     assert len(rows) == 2 * 9
+    bar = figure.axes[-1].yaxis.label.get_window_extent()
+    assert figure.bbox.y0 <= bar.y0
+    assert bar.y1 <= figure.bbox.y1
