@@ -111,19 +111,21 @@ def price_paths(comparison: Comparison) -> Figure:
 
 
 def _mark_policies(comparison: Comparison, name: str, axes: Axes) -> None:
-    """Mark the start of undercutting, and the strike where producers have a floor."""
+    """Mark the start of undercutting, and the strike while producers have a floor, in the run."""
     world = next(w for w in comparison.worlds if w.name == name)
+    first = comparison.scenario.start_year
+    last = first + comparison.scenario.years
     for policy in world.policies:
+        since, until = max(policy.start_year, first), min(policy.end_year, last)
+        if since >= until:
+            continue
         if isinstance(policy, Undercutting):
-            axes.axvline(policy.start_year, color=GREY, linewidth=0.6)
+            axes.axvline(since, color=GREY, linewidth=0.6)
         if isinstance(policy, PriceFloor) and policy.goods == "ndpr_oxide":
-            end = policy.start_year + policy.duration_years
-            axes.hlines(
-                policy.strike_usd_per_kg, policy.start_year, end, color=GREEN, linewidth=1.0
-            )
+            axes.hlines(policy.strike_usd_per_kg, since, until, color=GREEN, linewidth=1.0)
             axes.annotate(
                 f"floor {policy.strike_usd_per_kg:g}",
-                (policy.start_year + 0.2, policy.strike_usd_per_kg),
+                (since, policy.strike_usd_per_kg),
                 xytext=(0, -3),
                 textcoords="offset points",
                 va="top",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from rare_market import figures
-from rare_market.compare import compare, default_worlds
+from rare_market.compare import World, compare, default_worlds
+from rare_market.policies import PriceFloor, Undercutting
 from rare_market.scenario import Scenario
 
 SMALLEST_POINTS = 6.5
@@ -55,6 +58,29 @@ def test_the_floor_is_drawn_where_there_is_one(comparison):
     titles = [axes.get_title(loc="left") for axes in floors]
     assert titles == ["price floor", "floor + offtake"]
     assert all(axes.get_ylim()[1] > 110 for axes in floors)
+
+
+def test_policies_are_marked_within_the_years_of_the_run_only(comparison):
+    """A floor outlasts the run, one ends before it, one is withdrawn, one comes after it."""
+    floors = (
+        PriceFloor(start_year=2023.0, strike_usd_per_kg=60.0),
+        PriceFloor(start_year=2020.0, duration_years=2.0, strike_usd_per_kg=70.0),
+        PriceFloor(start_year=2025.0, withdrawn_after_years=1.0, strike_usd_per_kg=80.0),
+        PriceFloor(start_year=2031.0, strike_usd_per_kg=90.0),
+    )
+    worlds = tuple(
+        World(w.name, (*floors, Undercutting(start_year=2031.0)) if w.name == "tariff" else ())
+        for w in comparison.worlds
+    )
+    figure = figures.price_paths(dataclasses.replace(comparison, worlds=worlds))
+    axes = next(axes for axes in figure.axes if axes.get_title(loc="left") == "tariff")
+    assert [text.get_text() for text in axes.texts] == ["floor 60", "floor 80"]
+    lines = [path.vertices for c in axes.collections for path in c.get_paths() if len(path) == 2]
+    assert [line.tolist() for line in lines] == [
+        [[2024.0, 60.0], [2027.0, 60.0]],
+        [[2025.0, 80.0], [2026.0, 80.0]],
+    ]
+    assert axes.get_xlim()[1] < 2028.0
 
 
 @pytest.mark.parametrize("draw", [figures.price_paths, figures.what_blocked])

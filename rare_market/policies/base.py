@@ -95,10 +95,14 @@ class Policy(ABC):
         """Terms alone: what is :func:`kept` of them can be read again."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @property
+    def end_year(self) -> float:
+        """Moment at which it ends or is withdrawn."""
+        return self.start_year + min(self.duration_years, self.withdrawn_after_years)
+
     def in_force(self, year: float) -> bool:
         """Whether the instrument applies at a moment."""
-        lasts = min(self.duration_years, self.withdrawn_after_years)
-        return self.start_year - MOMENT <= year < self.start_year + lasts - MOMENT
+        return self.start_year - MOMENT <= year < self.end_year - MOMENT
 
     def is_announced(self, year: float) -> bool:
         """Whether it is announced and not yet in force at a moment."""
