@@ -24,6 +24,7 @@ from rare_market.terminal import (
     BadInput,
     named_of,
     policies_of,
+    say_idle,
     scenario_of,
     writable,
 )
@@ -112,6 +113,7 @@ def run(
 
     named = named_of(scenario_file)
     worlds = named.worlds(package) if named else default_worlds(package)
+    say_idle(package if named else [p for world in worlds for p in world.policies], scenario)
     quiet = as_json or not sys.stderr.isatty()
     with tqdm(total=len(worlds) * replications, unit="run", disable=quiet, leave=False) as bar:
         comparison = compare(

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a failure of the program, 2 input that cannot be used (not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,18 @@ def policies_of(texts: tuple[str, ...], scenario: Any) -> list[Any]:
     except (InvalidValueError, InputError) as error:
         raise BadInput(str(error)) from None
     return chosen
+
+
+def say_idle(policies: Iterable[Any], scenario: Any) -> None:
+    """Say on stderr which policies are in force in no month of a run, one sentence each."""
+    first, last = scenario.start_year, scenario.start_year + scenario.years - 1
+    for policy in dict.fromkeys(policies):
+        if not any(policy.in_force(first + month / 12) for month in range(scenario.periods)):
+            click.echo(
+                f"{policy.name}, dated {policy.start_year:g} to {policy.end_year:g}, is never in "
+                f"force in the run of {first} to {last}.",
+                err=True,
+            )
 
 
 def writable(name: str) -> Path:

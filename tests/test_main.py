@@ -134,6 +134,40 @@ def test_bad_input_is_one_sentence_with_exit_code_2_before_any_run(arguments, wo
 
 
 @pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        (
+            ["--scenario", "history_2018_2024", "--policy", "price_floor", "--set", "years=1"],
+            ["price_floor, dated 2026 to 2036, is never in force in the run of 2018 to 2018."],
+        ),
+        (
+            ["--policy", "tariff:duration_years=0", "--set", "years=3"],
+            ["tariff, dated 2026 to 2026, is never in force in the run of 2024 to 2026."],
+        ),
+        (
+            ["--set", "years=1"],
+            [
+                f"{name}, dated 2026 to 2036, is never in force in the run of 2024 to 2024."
+                for name in ("undercutting", "offtake_guarantee", "price_floor", "tariff")
+            ],
+        ),
+    ],
+)
+def test_a_policy_that_is_never_in_force_is_named_once_and_the_run_goes_on(
+    arguments, sentences, tmp_path
+):
+    options = ["--replications", "1", "--processes", "1", "--out", str(tmp_path)]
+    result = call("run", *arguments, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == sentences
+
+
+def test_nothing_is_said_of_policies_that_are_in_force(finished):
+    result, _ = finished
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["run", "--seed", "x"], ["--seed", "x", "integer"]),
