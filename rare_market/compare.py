@@ -328,7 +328,7 @@ def compare(
     processes
         worker processes; by default one per core.
     shock
-        a stop of exports; every run is then made a second time with it, for its damage.
+        a stop of exports; every run is then made a second time with it, for its damage alone.
     progress
         called with the number of runs just finished.
     """

@@ -114,10 +114,10 @@ LINES = (
 
 DAMAGE_LINES = (
     Column("damage_musd", "welfare allies lose to the shock in 24 months", "billion USD", 1e-3, 2),
-    Column("damage_lost_use_share", "use allies lose to it, by value", "%", 100.0, 1),
+    Column("damage_lost_use_share", "use allies lose to it in 24 months, by value", "%", 100.0, 1),
     Column(
         "damage_price_ratio",
-        "peak of the allied NdPr metal price against no shock",
+        "peak of the allied NdPr metal price in 24 months, against no shock",
         "ratio",
         1.0,
         2,
@@ -159,6 +159,8 @@ def as_text(comparison: Comparison) -> str:
         f"{mark}{comparison.replications} replications per world, {first}-{last}; prices and costs "
         f"over {span}, real USD of 2024, undiscounted; median, 10-90 % below"
     )
+    if (DAMAGE_LINES[0].measure, worlds[0]) in table:
+        head += "; all without the shock, but for the last three lines, which say what it changes"
     return f"{head}\n\n{frame.to_string()}\n\n{_sides_as_text(comparison, span)}"
 
 

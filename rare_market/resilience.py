@@ -64,6 +64,24 @@ def read_shock(text: str) -> Embargo:
     )
 
 
+def first_month(shock: Embargo, start_year: int, periods: int) -> int:
+    """Month of a run in which a shock starts.
+
+    Raises
+    ------
+    rare_market.declare.InvalidValueError
+        if it starts before the run, or with less than 24 months to go.
+    """
+    first = round((shock.start_year - start_year) * MONTHS_PER_YEAR)
+    if not 0 <= first <= periods - DAMAGE_MONTHS:
+        last_year = start_year + periods // MONTHS_PER_YEAR - 1
+        raise InvalidValueError(
+            f"{SHOCK}: month must be within the run of {start_year} to {last_year}, with "
+            f"{DAMAGE_MONTHS} months to go from it."
+        )
+    return first
+
+
 def damage(hit: Records, calm: Records, shock: Embargo) -> dict[str, float]:
     """What the shock did to the allies in the 24 months from its start.
 
@@ -84,13 +102,11 @@ def damage(hit: Records, calm: Records, shock: Embargo) -> dict[str, float]:
 
     Raises
     ------
-    ValueError
-        if the shock does not start within the run.
+    rare_market.declare.InvalidValueError
+        as :func:`first_month`.
     """
-    first = round((shock.start_year - calm.start_year) * MONTHS_PER_YEAR)
-    if not 0 <= first < calm.periods:
-        raise ValueError(f"the shock of {shock.start_year:g} does not start within the run.")
-    months = slice(first, min(first + DAMAGE_MONTHS, calm.periods))
+    first = first_month(shock, calm.start_year, calm.periods)
+    months = slice(first, first + DAMAGE_MONTHS)
     allied = calm.catalogue.allied
 
     def welfare_usd(run: Records) -> float:

@@ -287,18 +287,25 @@ def test_packages_add_up_and_a_shock_shows_its_damage(tmp_path):
     """Two packages and a stop of exports: the table says who paid, and what the shock did."""
     result = call(
         "run", "--policy", "us_japan_framework_2025", "--policy", "mp_dod_2025",
-        "--shock", "export_stop:month=2026-07,duration=3,goods=oxide+metal",
+        "--shock", "export_stop:month=2026-01,duration=3,goods=oxide+metal",
         "--set", "years=4", "--replications", "1", "--processes", "1", "--out", str(tmp_path),
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "What each side got" in result.stdout
     assert "price_floor" in result.stdout
-    assert "welfare allies lose to the shock" in result.stdout
+    assert "welfare allies lose to the shock in 24 months" in result.stdout
+    assert "all without the shock, but for the last three lines" in result.stdout
     assert (tmp_path / "received.csv").exists()
 
 
 @pytest.mark.parametrize(
-    "shock", ["export_stop:month=2099-01", "export_stop:month=2028-01,goods=tea", "flood"]
+    "shock",
+    [
+        "export_stop:month=2099-01",
+        "export_stop:month=2034-02",
+        "export_stop:month=2028-01,goods=tea",
+        "flood",
+    ],
 )
 def test_a_shock_that_cannot_be_used_is_refused_before_any_work(shock, tmp_path):
     result = call("run", "--shock", shock, "--out", str(tmp_path / "none"))

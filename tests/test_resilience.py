@@ -6,10 +6,10 @@ import pytest
 
 from rare_market.declare import InvalidValueError
 from rare_market.policies import Stockpile
-from rare_market.resilience import damage, read_shock
+from rare_market.resilience import damage, first_month, read_shock
 from tests.conftest import first_difference, run
 
-SHOCK = read_shock("export_stop:month=2025-07,duration=6,goods=oxide+metal+magnet")
+SHOCK = read_shock("export_stop:month=2025-01,duration=6,goods=oxide+metal+magnet")
 
 
 def test_exports_stop_for_the_months_and_goods_named():
@@ -19,10 +19,10 @@ def test_exports_stop_for_the_months_and_goods_named():
     goods = c.of_stage("oxide") | c.of_stage("metal") | c.of_stage("magnet")
     out = hit.moved_t[:, goods, c.china].sum(axis=1)
     out[:, c.china] = 0.0
-    assert out[18:24].sum() == 0.0
-    assert out[17].sum() > 0.0
-    assert out[24:].sum() > 0.0
-    assert first_difference(hit, calm, months=18) == ""
+    assert out[12:18].sum() == 0.0
+    assert out[11].sum() > 0.0
+    assert out[18:].sum() > 0.0
+    assert first_difference(hit, calm, months=12) == ""
 
 
 def test_the_damage_is_what_the_same_run_without_it_has_more():
@@ -64,8 +64,17 @@ def test_a_shock_that_cannot_be_read_is_refused_in_one_sentence(text, words):
         read_shock(text)
 
 
-def test_a_shock_outside_the_run_is_refused():
+@pytest.mark.parametrize("month", ["2023-12", "2025-02", "2027-01"])
+def test_a_shock_needs_24_months_of_the_run(month):
+    """Three years end too early for one that starts after January 2025."""
+    shock = read_shock(f"export_stop:month={month}")
+    with pytest.raises(InvalidValueError, match="within the run of 2024 to 2026, with 24 months"):
+        first_month(shock, 2024, 36)
+    assert first_month(SHOCK, 2024, 36) == 12
+
+
+def test_no_damage_is_told_of_a_run_too_short_for_it():
     """There is nothing to compare."""
     calm = run(years=1)
-    with pytest.raises(ValueError, match="does not start within"):
+    with pytest.raises(InvalidValueError, match="with 24 months to go"):
         damage(calm, calm, SHOCK)
