@@ -161,7 +161,7 @@ def capacity_outside(comparison: Comparison) -> Figure:
 
 
 def cost_against_supply(comparison: Comparison) -> Figure:
-    """Public cost of each world against the oxide it secures over no policy."""
+    """Public cost of each world against the oxide it secures over the second world."""
     comparison.check()
     colors = world_colors(comparison)
     runs = comparison.runs()
@@ -205,7 +205,7 @@ def cost_against_supply(comparison: Comparison) -> Figure:
         axes.axvline(0.0, color=GREY, linewidth=0.6)
         first, last = policy_years(comparison.scenario.start_year, comparison.scenario.years)
         axes.set_xlabel(
-            f"NdPr oxide separated outside China, against no policy, {first}-{last} (kt)"
+            f"NdPr oxide separated outside China, against {comparison.base!r}, {first}-{last} (kt)"
         )
         axes.set_ylabel(f"public cost net of resale, {first}-{last}\n(billion USD, real 2024)")
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -58,7 +58,7 @@ LINES = (
     Column(
         "met_without_china_share", "allied demand met without China (weakest link)", "%", 100, 0
     ),
-    Column("secured_t", "NdPr oxide secured against no policy", "kt", 1e-3, 1),
+    Column("secured_t", "NdPr oxide secured, against the second world", "kt", 1e-3, 1),
     Column("public_cost_musd", "public cost of the schemes, net of resale", "billion USD", 1e-3, 2),
     Column("public_cost_usd_per_kg_secured", "public cost per kg secured", "USD/kg = kUSD/t", 1, 0),
     Column(
@@ -97,7 +97,11 @@ LINES = (
         0,
     ),
     Column(
-        "allied_welfare_change_musd", "welfare of allies, against no policy", "billion USD", 1e-3, 2
+        "allied_welfare_change_musd",
+        "welfare of allies, against the second world",
+        "billion USD",
+        1e-3,
+        2,
     ),
     Column("duty_revenue_musd", "import duties collected by allies", "billion USD", 1e-3, 2),
     Column("buyers_cost_musd", "allied buyers' cost of rare-earth goods", "billion USD", 1e-3, 1),

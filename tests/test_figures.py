@@ -60,6 +60,12 @@ def test_the_floor_is_drawn_where_there_is_one(comparison):
     assert all(axes.get_ylim()[1] > 110 for axes in floors)
 
 
+def test_what_is_secured_is_named_by_the_world_it_is_against(comparison):
+    turned = dataclasses.replace(comparison, worlds=comparison.worlds[::-1])
+    label = figures.cost_against_supply(turned).axes[0].get_xlabel()
+    assert "against 'tariff', 2026-2026" in label
+
+
 def test_policies_are_marked_within_the_years_of_the_run_only(comparison):
     """A floor outlasts the run, one ends before it, one is withdrawn, one comes after it."""
     floors = (

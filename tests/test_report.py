@@ -28,6 +28,12 @@ def test_the_text_has_a_row_with_its_unit_for_every_measure(comparison):
     assert not re.search(r"-0(\.0*)?(\s|$)", text)
 
 
+def test_no_line_names_a_world_that_a_run_may_not_have(comparison):
+    """Named scenarios have other worlds than the standard comparison."""
+    names = [world.name for world in comparison.worlds]
+    assert not [line.title for line in report.LINES if any(name in line.title for name in names)]
+
+
 @pytest.fixture(scope="module")
 def failed(comparison):
     rows = [{**row, "valid": i > 0} for i, row in enumerate(comparison.rows)]
