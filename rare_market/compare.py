@@ -97,17 +97,31 @@ def default_worlds(package: Sequence[Policy] = ()) -> tuple[World, ...]:
     )
 
 
-def policy_years(start_year: int, years: int) -> tuple[int, int]:
-    """First and last year over which prices and costs are counted; all years of the past."""
+def policy_years(start_year: int, years: int, begins: int = FIRST_POLICY_YEAR) -> tuple[int, int]:
+    """First and last year over which prices and costs are counted; all years of the past.
+
+    Parameters
+    ----------
+    start_year, years
+        of the run.
+    begins
+        year in which the first policy starts.
+    """
     last = start_year + years - 1
-    if last < FIRST_POLICY_YEAR:
+    if last < begins:
         return start_year, last
-    return min(max(start_year, FIRST_POLICY_YEAR), last), last
+    return min(max(start_year, begins), last), last
 
 
-def outcomes(records: Records) -> dict[str, float]:
-    """Measures of one run over the years of policy, and at its end."""
-    since, last = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR)
+def first_policy_year(worlds: Sequence[World]) -> int:
+    """Year in which the first policy of any world starts, that of the standard ones at latest."""
+    starts = [int(policy.start_year) for world in worlds for policy in world.policies]
+    return min([FIRST_POLICY_YEAR, *starts])
+
+
+def outcomes(records: Records, begins: int = FIRST_POLICY_YEAR) -> dict[str, float]:
+    """Measures of one run over the years of policy, :func:`policy_years`, and at its end."""
+    since, last = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR, begins)
     row: dict[str, float] = {}
     for good, short in (("ndpr_oxide", "ndpr"), ("dy_oxide", "dy")):
         row[f"{short}_inside_usd_per_kg"] = measures.price_inside_usd_per_kg(
@@ -190,6 +204,12 @@ class Comparison:
     def base(self) -> str:
         """The world against which what a policy secures is measured: the second, if there is."""
         return self.worlds[min(1, len(self.worlds) - 1)].name
+
+    @property
+    def years(self) -> tuple[int, int]:
+        """First and last year over which prices and costs are counted."""
+        begins = first_policy_year(self.worlds)
+        return policy_years(self.scenario.start_year, self.scenario.years, begins)
 
     def check(self) -> None:
         """Refuse a comparison with a run whose certificate failed.
@@ -333,12 +353,13 @@ def compare(
         called with the number of runs just finished.
     """
     chunk = max(1, min(5, replications))
-    first = scenario.replication
+    first, begins = scenario.replication, first_policy_year(worlds)
     tasks = [
         (
             scenario,
             world,
             list(range(at, min(at + chunk, first + replications))),
+            begins,
             records_folder,
             shock,
         )
@@ -401,6 +422,7 @@ def _run_chunk(
     scenario: Scenario,
     world: World,
     replications: list[int],
+    begins: int,
     records_folder: Path | None,
     shock: Embargo | None,
 ) -> list[dict[str, Any]]:
@@ -417,16 +439,14 @@ def _run_chunk(
         if shock is not None:
             hit = simulate(scenario.replicate(replication), (*world.policies, shock))
             damage = resilience.damage(hit, records, shock)
+        years = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR, begins)
         results.append(
             {
                 "world": world.name,
                 "replication": replication,
-                "outcomes": outcomes(records) | damage,
-                "sides": accounts.by_side(
-                    records,
-                    *policy_years(records.start_year, records.periods // MONTHS_PER_YEAR),
-                ),
-                "welfare": _welfare_usd(records),
+                "outcomes": outcomes(records, begins) | damage,
+                "sides": accounts.by_side(records, *years),
+                "welfare": _welfare_usd(records, years),
                 "paths": {name: SERIES[name](records) for name in FIGURE_SERIES},
                 "valid": records.valid,
                 "provenance": records.provenance,
@@ -436,9 +456,8 @@ def _run_chunk(
     return results
 
 
-def _welfare_usd(records: Records) -> dict[tuple[str, str], float]:
-    """Welfare and its parts over the years of policy, by place and part."""
-    years = policy_years(records.start_year, records.periods // MONTHS_PER_YEAR)
+def _welfare_usd(records: Records, years: tuple[int, int]) -> dict[tuple[str, str], float]:
+    """Welfare and its parts over these years, by place and part."""
     parts = accounts.welfare_usd(records, *years)
     return {
         (place, part): float(usd[code])

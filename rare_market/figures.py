@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rare_market.compare import Comparison, policy_years
+from rare_market.compare import Comparison
 from rare_market.goods import MONTHS_PER_YEAR
 from rare_market.policies import PriceFloor, Undercutting
 
@@ -203,7 +203,7 @@ def cost_against_supply(comparison: Comparison) -> Figure:
                 linestyle="none",
             )
         axes.axvline(0.0, color=GREY, linewidth=0.6)
-        first, last = policy_years(comparison.scenario.start_year, comparison.scenario.years)
+        first, last = comparison.years
         axes.set_xlabel(
             f"NdPr oxide separated outside China, against {comparison.base!r}, {first}-{last} (kt)"
         )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from rare_market.accounts import GROUPS
-from rare_market.compare import Comparison, policy_years
+from rare_market.compare import Comparison
 
 
 class Column(NamedTuple):
@@ -139,7 +139,7 @@ def as_text(comparison: Comparison) -> str:
     table: dict[Any, dict[str, float]] = {key: dict(row) for key, row in indexed.iterrows()}
     worlds = [world.name for world in comparison.worlds]
     first = comparison.scenario.start_year
-    since, last = policy_years(first, comparison.scenario.years)
+    since, last = comparison.years
     rows: dict[str, list[str]] = {}
     for line in (*LINES, *DAMAGE_LINES):
         if (line.measure, worlds[0]) not in table:

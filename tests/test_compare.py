@@ -15,10 +15,13 @@ from rare_market.compare import (
     World,
     compare,
     default_worlds,
+    first_policy_year,
     outcomes,
+    policy_years,
     save_records,
     slug,
 )
+from rare_market.measures import public_cost_usd
 from rare_market.model import simulate
 from rare_market.policies import PriceFloor, Tariff, Undercutting
 from rare_market.scenario import Scenario
@@ -69,6 +72,20 @@ def test_what_each_side_got_for_a_reason_sums_to_zero(comparison):
     for world in comparison.worlds:
         table = comparison.received_musd(world.name)
         assert table.sum(axis=1).abs().max() <= 1e-9 * table.abs().to_numpy().sum()
+
+
+def test_years_are_counted_from_the_first_policy_on():
+    """The standard ones start in 2026; what an earlier one costs from its start counts as well."""
+    early = World("floor", (PriceFloor(start_year=2024.5),))
+    found = compare(Scenario(years=3), (World(NULL_WORLD, ()), early), 1, processes=1)
+    assert found.years == (2024, 2026)
+    for world in found.worlds:
+        expected = simulate(found.scenario, world.policies)
+        own = found.runs().set_index("world").loc[world.name]
+        assert own["public_cost_musd"] == public_cost_usd(expected, 2024, 2026) / 1e6
+    assert found.runs().set_index("world").loc["floor", "public_cost_musd"] != 0.0
+    late = (World("late", (PriceFloor(start_year=2030.0),)),)
+    assert policy_years(2024, 12, first_policy_year(late)) == (2026, 2035)
 
 
 def test_the_standard_worlds_are_six_and_a_package_makes_three():
