@@ -423,7 +423,8 @@ def clear(
     layout
         from :func:`book_layout`.
     ask_quantity_t, ask_limit_usd_per_kg, bid_quantity_t, bid_limit_usd_per_kg
-        ``[order]``; an order of no quantity takes no part. Limits may be negative (disposal).
+        ``[order]``; an order of no quantity takes no part. Limits may be negative (disposal). For
+        arrays that may not be written to the kernel is compiled once more.
     lane_cost_usd_per_kg, lane_limit_t
         ``[good, origin, demand node]``.
     quotas
