@@ -72,7 +72,7 @@ def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
 def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
     """China's gain from undercutting over depth and duration, a panel per package.
 
-    Without entry trigger. Zero is the world of the same package and luck in which nobody undercuts;
+    Without entry trigger; titles count all strategies. Zero is the world of the same package and luck in which nobody undercuts;
     a value in parentheses has a joint interval that holds zero.
     """
     from rare_market.verdict import best_response, table
@@ -110,10 +110,8 @@ def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
                 )
             axes.grid(visible=False)
             answer = best_response(game, p, confidence)
-            of_all = f"of {len(game.strategies) - 1} strategies {answer.losing} lose"
-            axes.set_title(
-                f"{package}: {answer.verdict}\n{of_all}, {answer.paying} pay", loc="left"
-            )
+            of_all = f"of {len(game.strategies) - 1}: {answer.losing} lose, {answer.paying} pay"
+            axes.set_title(f"{package}: {answer.verdict}\n{of_all}", loc="left")
             axes.set_xticks(range(len(durations)), [f"{d:g}" for d in durations])
             axes.set_yticks(range(len(depths)), [f"{100 * d:g}" for d in depths])
         figure.supxlabel("duration of undercutting (years)", fontsize=8)

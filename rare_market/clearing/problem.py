@@ -40,7 +40,7 @@ TICKS_PER_USD = 1e6
 LOTS_PER_T = 1e9
 LARGEST_PRICE_USD_PER_KG = 1e6
 LARGEST_QUANTITY_T = 4e9  # of the asks or bids of one good; their lots still fit 63 bits
-ROUNDING = 2.3e-16  # of a number and of its product with another, each within 2^-53
+ROUNDING = 1 + 4e-16  # more than a number and its product with another lose, 2^-53 each
 RENT_UNIT = np.int64(4)  # with quotas prices are counted in quarters of a tick
 
 GRAIN_BITS = 57  # prices stay below 2^57 grains, so that sums with the marks below stay apart
@@ -166,15 +166,14 @@ def ticks_of(usd_per_kg, unit_shift):
 @compiled
 def to_lots(quantity_t):
     """Cut a quantity to lots, but for what it and the product may have lost to rounding."""
-    lots = quantity_t * LOTS_PER_T
-    return np.int64(lots + min(lots * ROUNDING + 1e-5, 0.5))
+    return np.int64(min(quantity_t * (LOTS_PER_T * ROUNDING) + 1e-5, quantity_t * LOTS_PER_T + 0.5))
 
 
 @compiled
 def whole_lots(quantity_t):
     """Cut eight quantities likewise; the lots are still floats."""
-    lots = quantity_t * spread(LOTS_PER_T)
-    return floor(lots + smaller(lots * spread(ROUNDING) + spread(1e-5), spread(0.5)))
+    allowed = quantity_t * spread(LOTS_PER_T * ROUNDING) + spread(1e-5)
+    return floor(smaller(allowed, quantity_t * spread(LOTS_PER_T) + spread(0.5)))
 
 
 @compiled
