@@ -72,8 +72,8 @@ def break_even_curve(factor: str, curve: list[tuple[float, Answer]]) -> Figure:
 def undercutting_value(game: Game, confidence: float = 0.9) -> Figure:
     """China's gain from undercutting over depth and duration, a panel per package.
 
-    Without entry trigger; titles count all strategies. Zero is the world of the same package and luck in which nobody undercuts;
-    a value in parentheses has a joint interval that holds zero.
+    Without entry trigger; titles count all strategies. Zero is the world of the same package and
+    luck in which nobody undercuts; a value in parentheses has a joint interval that holds zero.
     """
     from rare_market.verdict import best_response, table
 

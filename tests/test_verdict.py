@@ -267,7 +267,7 @@ def test_the_text_and_the_figure_say_the_verdict(duel):
     figure.canvas.draw()
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0].startswith("no answer: rational")
-    assert titles[1] == "floor: not rational\nof 9 strategies 9 lose, 0 pay"
+    assert titles[1] == "floor: not rational\nof 9: 9 lose, 0 pay"
     rows = table(game)
     assert len(rows) == 2 * 9
     bar = figure.axes[-1].yaxis.label.get_window_extent()
