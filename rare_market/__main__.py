@@ -11,6 +11,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -252,17 +253,23 @@ for command in (sweep, solve, verdict, sensitivity, discover, regret, validate, 
     cli.add_command(command)
 
 
+def _end_in_order(told: int, frame: FrameType | None) -> None:
+    """End once: what keeps finished runs and ends workers is not interrupted again."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Entry point of the console script."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end workers, too
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, _end_in_order)
     try:
         sys.exit(cli.main(prog_name="rare-market", standalone_mode=False) or 0)
     except click.ClickException as error:
         click.echo(error.format_message(), err=True)  # one sentence, no usage lines
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        for again in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(again, signal.SIG_IGN)  # what is left is to exit
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
 

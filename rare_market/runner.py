@@ -346,7 +346,8 @@ def _closing(pool: ProcessPoolExecutor) -> Iterator[Executor]:
     """End the workers, at once if what they do is not wanted any more.
 
     Nothing may interrupt that: workers that their pool did not end wait for work for ever, and the
-    exit of the program waits for them.
+    exit of the program waits for them. A worker may end within a result: what is still to come of
+    it would be waited for as long as anybody, the pool itself included, could write it.
     """
     try:
         yield pool
@@ -355,6 +356,7 @@ def _closing(pool: ProcessPoolExecutor) -> Iterator[Executor]:
         with _uninterrupted():
             for process in list((pool._processes or {}).values()):
                 process.terminate()
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
             pool.shutdown(wait=True, cancel_futures=True)
         raise
 

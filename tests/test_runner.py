@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -78,3 +80,21 @@ def test_a_closed_executor_is_lost():
     threads.shutdown()
     with pytest.raises(ExecutorLostError, match="no more work"):
         list(execute(square, range(3), Given(threads)))
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.15, 0.2])
+def test_workers_end_at_once_even_within_a_result(seconds):
+    """Two results of 200 MB are on their way when what waits for them fails."""
+
+    def fail():
+        with suppress(ZeroDivisionError), LocalProcesses(2).open() as pool:
+            pool.submit(int).result()
+            for _ in range(2):
+                pool.submit(bytes, 200_000_000)
+            time.sleep(seconds)
+            raise ZeroDivisionError
+
+    ending = threading.Thread(target=fail, daemon=True)
+    ending.start()
+    ending.join(60.0)
+    assert not ending.is_alive()
