@@ -206,7 +206,7 @@ class Comparison:
         return self.worlds[min(1, len(self.worlds) - 1)].name
 
     @property
-    def years(self) -> tuple[int, int]:
+    def counted_years(self) -> tuple[int, int]:
         """First and last year over which prices and costs are counted."""
         begins = first_policy_year(self.worlds)
         return policy_years(self.scenario.start_year, self.scenario.years, begins)

@@ -203,7 +203,7 @@ def cost_against_supply(comparison: Comparison) -> Figure:
                 linestyle="none",
             )
         axes.axvline(0.0, color=GREY, linewidth=0.6)
-        first, last = comparison.years
+        first, last = comparison.counted_years
         axes.set_xlabel(
             f"NdPr oxide separated outside China, against {comparison.base!r}, {first}-{last} (kt)"
         )

@@ -139,7 +139,7 @@ def as_text(comparison: Comparison) -> str:
     table: dict[Any, dict[str, float]] = {key: dict(row) for key, row in indexed.iterrows()}
     worlds = [world.name for world in comparison.worlds]
     first = comparison.scenario.start_year
-    since, last = comparison.years
+    since, last = comparison.counted_years
     rows: dict[str, list[str]] = {}
     for line in (*LINES, *DAMAGE_LINES):
         if (line.measure, worlds[0]) not in table:

@@ -734,41 +734,45 @@ def _value_use(
     value_usd: np.ndarray,
 ) -> None:
     """See :func:`use_value_usd`; written to the last."""
-    usual_t = demand_t * index * kept_share
-    used_t = consumed_t / intensity_share
-    switched_t = np.zeros(len(used_t))  # used with the other grade
+    usual_t, moved_t = demand_t * index * kept_share, demand_t * index * (1.0 - kept_share)
+    all_t = usual_t.copy()  # of a grade, with what is moved to it
     for i in switching:
-        j, moved_t = substitute[i], demand_t[i] * index[i] * (1.0 - kept_share[i])
-        if moved_t > 0.0:
-            per_usual = used_t[j] / (usual_t[j] + moved_t)
-            switched_t[i], used_t[j] = per_usual * moved_t, per_usual * usual_t[j]
-    for i in range(len(used_t)):
+        all_t[substitute[i]] += moved_t[i]
+    for i in range(len(usual_t)):
+        used_t = consumed_t[i] / intensity_share[i]
+        own_t = used_t * usual_t[i] / all_t[i] if all_t[i] > 0.0 else used_t
         curve = (elasticity[i], first_price_usd_per_kg[i], choke_usd_per_kg[i])
-        value_usd[i] = KG_PER_T * _worth_kusd(usual_t[i], used_t[i], *curve)
+        value_usd[i] = KG_PER_T * _worth_kusd(usual_t[i], own_t, *curve)
     for i in switching:
-        j, moved_t = substitute[i], demand_t[i] * index[i] * (1.0 - kept_share[i])
-        curve = (elasticity[i], first_price_usd_per_kg[i], choke_usd_per_kg[i])
-        cheaper = first_price_usd_per_kg[i] - first_price_usd_per_kg[j]
-        worth = _worth_kusd(moved_t, switched_t[i], *curve) - cheaper * switched_t[i]
-        value_usd[j] += KG_PER_T * worth
+        j = substitute[i]
+        if moved_t[i] > 0.0:
+            used_t = consumed_t[j] / intensity_share[j] * moved_t[i] / all_t[j]
+            curve = (elasticity[i], first_price_usd_per_kg[i], choke_usd_per_kg[i])
+            cheaper_usd_per_kg = first_price_usd_per_kg[i] - first_price_usd_per_kg[j]
+            worth = _worth_kusd(moved_t[i], used_t, *curve) - cheaper_usd_per_kg * used_t
+            value_usd[j] += KG_PER_T * worth
 
 
 @compiled
 def _worth_kusd(
-    usual_t: float, used_t: float, elasticity: float, first: float, choke: float
+    usual_t: float,
+    used_t: float,
+    elasticity: float,
+    first_usd_per_kg: float,
+    choke_usd_per_kg: float,
 ) -> float:
-    """Area under one demand curve up to what is used, with prices in USD/kg."""
+    """Area under one demand curve up to what is used, in thousand USD."""
     base_t, area = used_t, 0.0
     if elasticity <= -STEEPEST:
-        base_t = min(used_t, usual_t * (choke / first) ** elasticity)
+        base_t = min(used_t, usual_t * (choke_usd_per_kg / first_usd_per_kg) ** elasticity)
     if used_t > base_t:
         power = 1.0 / elasticity + 1.0
         if abs(power) < STEEPEST:
             power = STEEPEST
         most_t = max(usual_t, 1e-12)
         rise = (used_t / most_t) ** power - (base_t / most_t) ** power
-        area = first * usual_t / power * rise
-    return choke * base_t + area
+        area = first_usd_per_kg * usual_t / power * rise
+    return choke_usd_per_kg * base_t + area
 
 
 def external_usd(

@@ -78,7 +78,7 @@ def test_years_are_counted_from_the_first_policy_on():
     """The standard ones start in 2026; what an earlier one costs from its start counts as well."""
     early = World("floor", (PriceFloor(start_year=2024.5),))
     found = compare(Scenario(years=3), (World(NULL_WORLD, ()), early), 1, processes=1)
-    assert found.years == (2024, 2026)
+    assert found.counted_years == (2024, 2026)
     for world in found.worlds:
         expected = simulate(found.scenario, world.policies)
         own = found.runs().set_index("world").loc[world.name]

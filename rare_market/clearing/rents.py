@@ -62,29 +62,15 @@ def enforce(
     """
     quota_t = np.asarray(quotas.quota_t, dtype=np.float64)
     count, goods = len(quota_t), len(flow_t)
-    quotas_given, quotas = (
-        quotas,
-        Quotas(
-            np.ascontiguousarray(quotas.quota_goods, dtype=np.bool_),
-            np.ascontiguousarray(quotas.quota_origin, dtype=np.int64),
-            np.ascontiguousarray(quotas.quota_destination, dtype=np.int64),
-            quota_t,
-        ),
-    )
-    origin, destination = quotas.quota_origin, quotas.quota_destination
-    if quotas.quota_goods.shape != (count, goods) or not (
-        origin.shape == destination.shape == (count,)
-    ):
+    places = flow_t.shape[1]
+    origin = _place_codes("quota_origin", quotas.quota_origin, places)
+    destination = _place_codes("quota_destination", quotas.quota_destination, places)
+    covers = np.ascontiguousarray(quotas.quota_goods, dtype=np.bool_)
+    quotas = Quotas(covers, origin, destination, quota_t)
+    if covers.shape != (count, goods) or not origin.shape == destination.shape == (count,):
         raise ValueError("quotas must have one row per quota and one column per good.")
     if not (quota_t >= 0).all():
         raise ValueError("quota_t must be a number not below 0.")
-    places = flow_t.shape[1]
-    for name, given, code in (
-        ("quota_origin", quotas_given.quota_origin, origin),
-        ("quota_destination", quotas_given.quota_destination, destination),
-    ):
-        if not (np.asarray(given) == code).all() or not ((code >= -1) & (code < places)).all():
-            raise ValueError(f"{name} must be codes from 0 to {places - 1}, or -1 for all places.")
     if goods * places == 0:
         return np.zeros(count)
     to_place_t = flow_t.reshape(goods, places, places, -1).sum(axis=3)
@@ -127,6 +113,13 @@ def enforce(
         clear_goods(which, *market, *final)
         rent_usd_per_kg[group] = np.array(rent) / (int(RENT_UNIT) * TICKS_PER_USD)
     return rent_usd_per_kg
+
+
+def _place_codes(name: str, given: np.ndarray, places: int) -> np.ndarray:
+    codes = np.ascontiguousarray(given, dtype=np.int64)
+    if not (codes == given).all() or not ((codes >= -1) & (codes < places)).all():
+        raise ValueError(f"{name} must be codes from 0 to {places - 1}, or -1 for all places.")
+    return codes
 
 
 def _groups(covers: np.ndarray) -> list[list[int]]:
@@ -202,12 +195,12 @@ def _search_alone(solve: Solve, k: int, limit: list[int], top: int, last: int) -
         return [found[k], found[-1]]
 
     rents, weights, rent = _search_one(solve_one, limit[k], top, last)
-    mixed = np.zeros(len(limit))
-    for trial, weight in zip(rents, weights, strict=True) if len(limit) > 1 else ():
-        mixed += weight * np.array(solve(vector(trial[0]))[:-1], dtype=float)
-    if (mixed > np.array(limit) + 0.5).any():
-        return None
-    return [vector(trial[0]) for trial in rents], weights, vector(rent[0])
+    trials = [vector(trial[0]) for trial in rents]
+    if len(limit) > 1:
+        use = np.array([solve(trial)[:-1] for trial in trials], dtype=float)
+        if (np.array(weights) @ use > np.array(limit) + 0.5).any():
+            return None
+    return trials, weights, vector(rent[0])
 
 
 def _search_one(solve: Solve, limit: int, top: int, last: int) -> Found:
